@@ -1,0 +1,2 @@
+"""What a person sees: findings, their merging, suppression, allowed moves and risk. Pure.
+"""

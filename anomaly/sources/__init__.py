@@ -1,0 +1,2 @@
+"""One file a source of audit events: how its bodies are unwrapped into plain events.
+"""

@@ -1,0 +1,2 @@
+"""The HTTP API: one file a resource, no logic.
+"""

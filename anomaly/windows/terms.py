@@ -1,0 +1,100 @@
+"""Which terms an event adds to its entity's window: those of its shape, worked out once, and those of this event alone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from anomaly.events.event import Event
+from anomaly.events.grants import RBAC, grants_of
+from anomaly.events.review import SELF_REVIEWS, checked_of
+from anomaly.events.shape import REFUSED, Shape
+from anomaly.events.workload import WORKLOADS, pod_spec_of
+from anomaly.windows.dimension import Dimension
+from anomaly.windows.risk import workload_terms
+
+Term = tuple[Dimension, str]
+
+LONG_RUNNING: Final = frozenset({"exec", "attach", "portforward", "proxy", "log"})
+ENTERING: Final = frozenset({"exec", "attach", "portforward", "ephemeralcontainers", "proxy"})
+READS: Final = frozenset({"get", "list", "watch"})
+WRITES: Final = frozenset({"create", "update", "patch"})
+DELETES: Final = frozenset({"delete", "deletecollection"})
+ISSUED: Final = "authentication.kubernetes.io/issued-credential-id"
+_DEPTH: Final = 3
+
+
+def shape_terms(shape: Shape) -> tuple[Term, ...]:
+    """This will return the terms that every event of this shape adds, each with a count of one."""
+    resource = _path(shape.path) if not shape.is_resource else shape.resource_text
+    action = f"{shape.verb} {resource}"
+    if not shape.final:
+        long = shape.verb == "watch" or shape.subresource in LONG_RUNNING
+        return ((Dimension.OPENED, action),) if long and shape.stage == "ResponseStarted" else ()
+    terms: list[Term] = [
+        (Dimension.REQUESTS, ""),
+        (Dimension.VERB, shape.verb),
+        (Dimension.RESOURCE, resource),
+        (Dimension.CODE, str(shape.code)),
+        (Dimension.ACTION, action),
+        (Dimension.ADDRESS, shape.address),
+        (Dimension.AGENT, shape.agent),
+    ]
+    if shape.is_resource:
+        terms.append((Dimension.TARGET, f"{resource} @{shape.namespace}"))
+    if shape.namespace:
+        terms.append((Dimension.NAMESPACE, shape.namespace))
+    if not shape.allowed:
+        terms.append((Dimension.DENIED, action))
+    elif shape.code >= 400:
+        terms.append((Dimension.FAILED, action))
+    if shape.allowed and shape.verb in DELETES:
+        terms.append((Dimension.DELETED, f"{resource} @{shape.namespace}"))
+    if shape.credential:
+        terms.append((Dimension.CREDENTIAL, shape.credential))
+    if shape.impersonated is not None:
+        terms.append((Dimension.IMPERSONATED, shape.impersonated.username))
+    if issued := shape.annotations.get(ISSUED):
+        terms.append((Dimension.ISSUED, issued))
+    terms.extend((Dimension.GROUP, group) for group in dict.fromkeys(shape.user.groups))
+    terms.extend((Dimension.CLAIMED, claim) for claim in dict.fromkeys(shape.addresses[:-1]))
+    return tuple(terms)
+
+
+def has_event_terms(shape: Shape) -> bool:
+    """This will say whether events of this shape can add terms of their own, so that most need not be asked."""
+    return shape.final and shape.is_resource
+
+
+def event_terms(event: Event, shape: Shape) -> tuple[Term, ...]:
+    """This will return the terms that only this event adds: the object touched and what its body asks for."""
+    ref = event.objectRef
+    if ref is None or not shape.final:
+        return ()
+    place = f"{shape.namespace}/{ref.name}"
+    terms: list[Term] = []
+    if ref.name:
+        terms.append((Dimension.NAME, f"{shape.resource_text} {place}"))
+    if shape.resource == "secrets" and shape.verb in READS and shape.code not in REFUSED:
+        terms.append((Dimension.SECRET, place if ref.name else f"{shape.namespace}/*"))
+    if shape.subresource in ENTERING:
+        terms.append((Dimension.EXEC, place))
+    if shape.verb in WRITES:
+        terms.extend(_body_terms(event, shape))
+    return tuple(terms)
+
+
+def _body_terms(event: Event, shape: Shape) -> list[Term]:
+    if shape.resource in SELF_REVIEWS:
+        asked = checked_of(event)
+        return [(Dimension.CHECKED, asked)] if asked else []
+    if shape.resource in RBAC:
+        return [(Dimension.GRANT, text) for text in grants_of(event)]
+    if shape.resource in WORKLOADS and shape.subresource in {"", "ephemeralcontainers"}:
+        spec = pod_spec_of(event)
+        return list(dict.fromkeys(workload_terms(spec))) if spec is not None else []
+    return []
+
+
+def _path(path: str) -> str:
+    """Only the first parts of a path: what comes after can be anything a prober makes up."""
+    return "/" + "/".join(path.strip("/").split("/")[:_DEPTH])
