@@ -118,8 +118,8 @@ class Windows:
         )
 
     def _chosen(self, dimension: Dimension, where: Mask | None) -> Mask:
-        chosen = self.dimensions == int(dimension)
-        return chosen if where is None else chosen & where[self.terms]
+        chosen: Mask = self.dimensions == int(dimension)
+        return chosen if where is None else np.logical_and(chosen, where[self.terms])
 
     def rows(
         self, dimension: Dimension, where: Mask | None = None
@@ -131,7 +131,7 @@ class Windows:
     def count(self, dimension: Dimension, where: Mask | None = None) -> Floats:
         """This will return the sum of counts per window, float64 of length n."""
         row, _, counts = self.rows(dimension, where)
-        return np.bincount(row, weights=counts, minlength=self.n)
+        return np.bincount(row, weights=counts, minlength=self.n).astype(np.float64)
 
     def distinct(self, dimension: Dimension, where: Mask | None = None) -> Floats:
         """This will return how many different terms each window holds, float64 of length n."""
