@@ -1,0 +1,225 @@
+"""Every setting of the product, in groups; the docstring under a field says its unit and why the default is so."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from anomaly.settings.units import Duration, Paths, Size, Table, Texts
+
+_MIB = 2**20
+_POSITIVE = Field(gt=timedelta(0))
+
+
+class Group(BaseModel):
+    """Settings that belong together; frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DatabaseSettings(Group):
+    """Where events, windows, models and findings are kept."""
+
+    url: SecretStr | None = None
+    """A PostgreSQL server from version 15 on, as `postgresql://user:password@host/name`; unset means the embedded one."""
+
+    pool_size: Annotated[int, Field(ge=1, le=200)] = 8
+    """Connections kept open by one process; two cores keep no more than a handful busy."""
+
+    pool_overflow: Annotated[int, Field(ge=0, le=200)] = 8
+    """Further connections opened in a rush and closed after it."""
+
+    connect_timeout: Annotated[Duration, _POSITIVE] = timedelta(seconds=15)
+    """How long a connection is tried again while the server restarts, before the work in hand fails."""
+
+    query_timeout: Annotated[Duration, _POSITIVE] = timedelta(seconds=30)
+    """Longest query on behalf of a waiting person; ingest, training and retention are not bound by it."""
+
+    lock_timeout: Annotated[Duration, _POSITIVE] = timedelta(seconds=10)
+    """Longest wait for a lock on behalf of a waiting person."""
+
+    start_timeout: Annotated[Duration, _POSITIVE] = timedelta(minutes=5)
+    """How long the embedded server may take to start; replaying its log after a crash may need minutes."""
+
+    shared_buffers: Annotated[Size, Field(ge=_MIB)] = 256 * _MIB
+    """Page cache of the embedded server, in bytes; pages are only taken from memory once they are used."""
+
+    max_wal_size: Annotated[Size, Field(ge=32 * _MIB)] = 2048 * _MIB
+    """Write-ahead log between checkpoints, in bytes; bulk ingest slows down when checkpoints come too often."""
+
+    run_as: str = "nobody"
+    """System user that the embedded server runs as when the program is started by root, whom PostgreSQL refuses."""
+
+    parameters: Table = Field(default_factory=dict)
+    """Further parameters of the embedded server, as `work_mem = "64MB"`; they win over the ones chosen here."""
+
+
+class IngestSettings(Group):
+    """How events are taken in."""
+
+    batch_events: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
+    """Events in one transaction when a file is read; larger batches gain little and cost memory."""
+
+    batch_bytes: Annotated[Size, Field(ge=1)] = 16 * _MIB
+    """Raw bytes in one transaction when a file is read, so that large bodies do not fill the memory."""
+
+    max_event_bytes: Annotated[Size, Field(ge=1024)] = 16 * _MIB
+    """Longest single event; a longer one goes to quarantine. An object in etcd has 1.5 MiB at most, lists have more."""
+
+    max_expansion: Annotated[int, Field(ge=2)] = 200
+    """How many times its size compressed input may grow before it is taken for a bomb; audit logs grow 10 to 40 times."""
+
+    compression_level: Annotated[int, Field(ge=1, le=19)] = 3
+    """zstd level of the raw bodies; above 3 a few per cent of disk cost a multiple of the time."""
+
+
+class WindowSettings(Group):
+    """How events are gathered into windows."""
+
+    span: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=1))] = (
+        timedelta(hours=1)
+    )
+    """Length of a window; shorter ones notice sooner, longer ones know better what is usual. Must divide a day."""
+
+    settle: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(minutes=5)
+    """How long after its end a window waits for late events before it is judged; it is judged again if more come."""
+
+    @model_validator(mode="after")
+    def _span_divides_a_day(self) -> Self:
+        if timedelta(days=1) % self.span:
+            raise ValueError("span must divide a day, as 15m, 1h or 6h do")
+        return self
+
+
+class TrainingSettings(Group):
+    """How models are trained."""
+
+    lookback: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(days=28)
+    """How far back training windows go; four weeks hold every weekday four times."""
+
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:30"
+    """Time of day, UTC, of the nightly training."""
+
+    trees: Annotated[int, Field(ge=10, le=10_000)] = 200
+    """Trees a forest; scores hardly change from 100 on, 200 steady the ranking of the strangest windows."""
+
+    sample: Annotated[int, Field(ge=16, le=65_536)] = 256
+    """Windows a tree is grown on; the isolation forest paper's own choice, larger samples hide anomalies."""
+
+    min_windows: Annotated[int, Field(ge=10)] = 200
+    """Windows an entity kind needs before it gets a model; fewer say nothing about what is usual."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 20_260_101
+    """Seed of all chance in training, so that the same windows give the same model."""
+
+    jobs: Annotated[int, Field(ge=-1, le=1024)] = -1
+    """Processor cores that training may use; -1 means all."""
+
+
+class ScoringSettings(Group):
+    """When a window becomes a finding."""
+
+    findings_per_day: Annotated[float, Field(gt=0, le=100_000)] = 10
+    """Alert budget: findings by behaviour a day and cluster that people have time to read."""
+
+
+class RulesSettings(Group):
+    """Which rules run."""
+
+    folders: Paths = ()
+    """Folders with further Sigma rules, read beside the ones that come with the product."""
+
+    disabled: Texts = ()
+    """Ids of rules that stay off; to quiet a rule for one entity use a suppression instead."""
+
+
+class ServeSettings(Group):
+    """The service that takes in webhooks and answers questions."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; only this machine until TLS is set, because tokens would cross the network readable."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8443
+    """TCP port; 0 takes a free one and says which."""
+
+    tls_cert: Path | None = None
+    """Certificate chain (PEM) of the service; kube-apiserver checks it against its webhook configuration."""
+
+    tls_key: Path | None = None
+    """Private key (PEM) that belongs to the certificate."""
+
+    tls_client_ca: Path | None = None
+    """CA certificates (PEM); when set, clients must show a certificate that one of them signed."""
+
+    max_body: Annotated[Size, Field(ge=1024)] = 64 * _MIB
+    """Longest webhook body, decompressed; kube-apiserver sends 400 events at once, 27 MB has been seen."""
+
+    max_pending: Annotated[Size, Field(ge=_MIB)] = 256 * _MIB
+    """Bytes of bodies held in memory at once; above it callers are told to come back, and nothing is lost."""
+
+    body_timeout: Annotated[Duration, _POSITIVE] = timedelta(seconds=30)
+    """Longest time a client may take to send a body; kube-apiserver itself gives up after 30 s."""
+
+    @model_validator(mode="after")
+    def _certificate_and_key_come_together(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key must be set together")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca needs tls_cert and tls_key")
+        return self
+
+
+class RetentionSettings(Group):
+    """How long things are kept; whole days are dropped at once."""
+
+    events: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=90)
+    """Audit events with their raw bodies; evidence of older findings is kept with the finding."""
+
+    windows: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=400)
+    """Windows; small beside the events, and a year of them shows what a season looks like."""
+
+    findings: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=730)
+    """Closed findings; auditors ask for a year or two."""
+
+    quarantine: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=30)
+    """Input that could not be decoded."""
+
+
+class LogSettings(Group):
+    """What the program writes to standard error about itself."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important message that is written."""
+
+    format: Literal["auto", "text", "json"] = "auto"
+    """`auto` means text on a terminal and one JSON object a line elsewhere, which log collectors expect."""
+
+
+def default_data_dir() -> Path:
+    """Where this user's data goes when nothing is set. This will follow the XDG base directory specification 0.8."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    # The specification says to ignore relative values.
+    return (
+        Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share"
+    ) / "anomaly"
+
+
+class Settings(Group):
+    """All settings; one object, made once at start and handed down."""
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Folder of the embedded database and of whatever else is kept; `$XDG_DATA_HOME/anomaly` unless set."""
+
+    database: DatabaseSettings = DatabaseSettings()
+    ingest: IngestSettings = IngestSettings()
+    windows: WindowSettings = WindowSettings()
+    training: TrainingSettings = TrainingSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    rules: RulesSettings = RulesSettings()
+    serve: ServeSettings = ServeSettings()
+    retention: RetentionSettings = RetentionSettings()
+    log: LogSettings = LogSettings()
