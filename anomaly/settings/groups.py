@@ -1,4 +1,6 @@
-"""Every setting of the product, in groups; the docstring under a field says its unit and why the default is so."""
+"""Every setting of the product, in groups; the docstring under a field says its unit and why the default is
+so.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class DatabaseSettings(Group):
     """Where events, windows, models and findings are kept."""
 
     url: SecretStr | None = None
-    """A PostgreSQL server from version 15 on, as `postgresql://user:password@host/name`; unset means the embedded one."""
+    """A PostgreSQL server from version 15 on, as `postgresql://user:password@host/name`; unset means the
+    embedded one.
+    """
 
     pool_size: Annotated[int, Field(ge=1, le=200)] = 8
     """Connections kept open by one process; two cores keep no more than a handful busy."""
@@ -49,13 +53,17 @@ class DatabaseSettings(Group):
     """Page cache of the embedded server, in bytes; pages are only taken from memory once they are used."""
 
     max_wal_size: Annotated[Size, Field(ge=32 * _MIB)] = 2048 * _MIB
-    """Write-ahead log between checkpoints, in bytes; bulk ingest slows down when checkpoints come too often."""
+    """Write-ahead log between checkpoints, in bytes; bulk ingest slows down when checkpoints come too often.
+    """
 
     run_as: str = "nobody"
-    """System user that the embedded server runs as when the program is started by root, whom PostgreSQL refuses."""
+    """System user that the embedded server runs as when the program is started by root, whom PostgreSQL
+    refuses.
+    """
 
     parameters: Table = Field(default_factory=dict)
-    """Further parameters of the embedded server, as `work_mem = "64MB"`; they win over the ones chosen here."""
+    """Further parameters of the embedded server, as `work_mem = "64MB"`; they win over the ones chosen here.
+    """
 
 
 class IngestSettings(Group):
@@ -68,10 +76,14 @@ class IngestSettings(Group):
     """Raw bytes in one transaction when a file is read, so that large bodies do not fill the memory."""
 
     max_event_bytes: Annotated[Size, Field(ge=1024)] = 16 * _MIB
-    """Longest single event; a longer one goes to quarantine. An object in etcd has 1.5 MiB at most, lists have more."""
+    """Longest single event; a longer one goes to quarantine. An object in etcd has 1.5 MiB at most, lists
+    have more.
+    """
 
     max_expansion: Annotated[int, Field(ge=2)] = 200
-    """How many times its size compressed input may grow before it is taken for a bomb; audit logs grow 10 to 40 times."""
+    """How many times its size compressed input may grow before it is taken for a bomb; audit logs grow 10 to
+    40 times.
+    """
 
     compression_level: Annotated[int, Field(ge=1, le=19)] = 3
     """zstd level of the raw bodies; above 3 a few per cent of disk cost a multiple of the time."""
@@ -80,13 +92,15 @@ class IngestSettings(Group):
 class WindowSettings(Group):
     """How events are gathered into windows."""
 
-    span: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=1))] = (
-        timedelta(hours=1)
-    )
-    """Length of a window; shorter ones notice sooner, longer ones know better what is usual. Must divide a day."""
+    span: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=1))] = timedelta(hours=1)
+    """Length of a window; shorter ones notice sooner, longer ones know better what is usual. Must divide a
+    day.
+    """
 
     settle: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(minutes=5)
-    """How long after its end a window waits for late events before it is judged; it is judged again if more come."""
+    """How long after its end a window waits for late events before it is judged; it is judged again if more
+    come.
+    """
 
     @model_validator(mode="after")
     def _span_divides_a_day(self) -> Self:
@@ -141,7 +155,9 @@ class ServeSettings(Group):
     """The service that takes in webhooks and answers questions."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; only this machine until TLS is set, because tokens would cross the network readable."""
+    """Address to listen on; only this machine until TLS is set, because tokens would cross the network
+    readable.
+    """
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8443
     """TCP port; 0 takes a free one and says which."""
@@ -200,12 +216,12 @@ class LogSettings(Group):
 
 
 def default_data_dir() -> Path:
-    """Where this user's data goes when nothing is set. This will follow the XDG base directory specification 0.8."""
+    """Where this user's data goes when nothing is set. This will follow the XDG base directory specification
+    0.8.
+    """
     base = os.environ.get("XDG_DATA_HOME", "")
     # The specification says to ignore relative values.
-    return (
-        Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share"
-    ) / "anomaly"
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share") / "anomaly"
 
 
 class Settings(Group):

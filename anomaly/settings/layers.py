@@ -1,8 +1,9 @@
 """Where settings are read from, strongest first, and which layer each value came from.
 
-`--config FILE` (or ANOMALY_CONFIG), the environment, `./anomaly.toml`, `$XDG_CONFIG_HOME/anomaly/config.toml`,
-`/etc/anomaly/config.toml`, the defaults. Own code instead of pydantic-settings, because that keeps no origins, passes
-over misspelt variables in silence, names no file when TOML is broken, and takes 0.15 s of every command to import.
+`--config FILE` (or ANOMALY_CONFIG), the environment, `./anomaly.toml`,
+`$XDG_CONFIG_HOME/anomaly/config.toml`, `/etc/anomaly/config.toml`, the defaults. Own code instead of
+pydantic-settings, because that keeps no origins, passes over misspelt variables in silence, names no file
+when TOML is broken, and takes 0.15 s of every command to import.
 """
 
 from __future__ import annotations
@@ -87,8 +88,9 @@ def load_settings(
 ) -> Loaded:
     """Read all layers. This will return checked settings with the origin of each value.
 
-    `directory` is where `anomaly.toml` and relative paths of variables are looked up (default: the working directory).
-    Raises SettingsInvalid, with the file or variable named, on broken TOML, unknown names and values out of bounds.
+    `directory` is where `anomaly.toml` and relative paths of variables are looked up (default: the working
+    directory). Raises SettingsInvalid, with the file or variable named, on broken TOML, unknown names and
+    values out of bounds.
     """
     environ = os.environ if environ is None else environ
     directory = Path.cwd() if directory is None else directory
@@ -101,13 +103,10 @@ def load_settings(
     if named is not None:
         path = directory / named.expanduser()
         if not path.is_file():
-            raise SettingsInvalid(
-                f"The configuration file {path} does not exist or is no file."
-            )
+            raise SettingsInvalid(f"The configuration file {path} does not exist or is no file.")
         merged |= _file_layer(path)
     origins = {
-        field.name: merged[field.key].origin if field.key in merged else "default"
-        for field in fields()
+        field.name: merged[field.key].origin if field.key in merged else "default" for field in fields()
     }
     return Loaded(_validated(merged), MappingProxyType(origins))
 
@@ -115,11 +114,7 @@ def load_settings(
 def _config_files(environ: Mapping[str, str], directory: Path) -> list[Path]:
     base = environ.get("XDG_CONFIG_HOME", "")
     home = environ.get("HOME", "")
-    user = (
-        Path(base)
-        if os.path.isabs(base)
-        else (Path(home) / ".config" if home else None)
-    )
+    user = Path(base) if os.path.isabs(base) else (Path(home) / ".config" if home else None)
     candidates = [directory / "anomaly.toml", Path("/etc/anomaly/config.toml")]
     if user is not None:
         candidates.insert(1, user / "anomaly" / "config.toml")
@@ -146,9 +141,7 @@ def _file_layer(path: Path) -> dict[Key, _Value]:
         name = ".".join(key)
         field, value = _resolve(known, key, value, path.parent, f"{path}: {name}")
         if field is None:
-            raise SettingsInvalid(
-                f"{path}: {name} is not a setting.{_suggest(name, known)}"
-            )
+            raise SettingsInvalid(f"{path}: {name} is not a setting.{_suggest(name, known)}")
         layer[field.key] = _Value(value, str(path), f"{path}: {name}")
     return layer
 
@@ -167,9 +160,7 @@ def _leaves(
             yield key, value
 
 
-def _environment_layer(
-    environ: Mapping[str, str], directory: Path
-) -> dict[Key, _Value]:
+def _environment_layer(environ: Mapping[str, str], directory: Path) -> dict[Key, _Value]:
     known = {field.key: field for field in fields()}
     # ANOMALY_DATABASE_URL and ANOMALY_DATABASE__URL are the same: people write both.
     flat = {"_".join(key): key for key in known}
@@ -212,25 +203,18 @@ def _resolve(
         return field, value
     if not isinstance(items, list):
         return field, value
-    placed = [
-        base / Path(item).expanduser() if item and isinstance(item, str) else item
-        for item in items
-    ]
+    placed = [base / Path(item).expanduser() if item and isinstance(item, str) else item for item in items]
     return field, placed if field.is_list else placed[0]
 
 
 def _secret_from(base: Path, value: object, shown: str) -> str:
     if not isinstance(value, str) or not value:
-        raise SettingsInvalid(
-            f"{shown} must be the path of a file that holds the secret."
-        )
+        raise SettingsInvalid(f"{shown} must be the path of a file that holds the secret.")
     path = base / Path(value).expanduser()
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as unreadable:
-        raise SettingsInvalid(
-            f"{shown}: the file {path} cannot be read: {unreadable}."
-        ) from unreadable
+        raise SettingsInvalid(f"{shown}: the file {path} cannot be read: {unreadable}.") from unreadable
 
 
 def _validated(merged: Mapping[Key, _Value]) -> Settings:
@@ -250,9 +234,7 @@ def _validated(merged: Mapping[Key, _Value]) -> Settings:
             ".".join(place_of),
         )
         reason = first["msg"].removeprefix("Value error, ")
-        raise SettingsInvalid(
-            f"{origin} is not usable: {reason[0].lower()}{reason[1:]}."
-        ) from None
+        raise SettingsInvalid(f"{origin} is not usable: {reason[0].lower()}{reason[1:]}.") from None
 
 
 def _suggest(name: str, known: Mapping[Key, Field]) -> str:
@@ -261,11 +243,7 @@ def _suggest(name: str, known: Mapping[Key, Field]) -> str:
     if not close:
         last = name.rpartition(".")[2]
         close = [other for other in names if other.rpartition(".")[2] == last][:1]
-    return (
-        f" Did you mean {close[0]}?"
-        if close
-        else " `anomaly settings` lists all settings."
-    )
+    return f" Did you mean {close[0]}?" if close else " `anomaly settings` lists all settings."
 
 
 def _types_in(annotation: object) -> set[object]:

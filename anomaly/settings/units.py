@@ -25,9 +25,11 @@ _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 
 
 def parse_duration(value: object) -> object:
-    """Read a span of time. This will return a timedelta for `90s`, `15m`, `1h`, `1h30m`, `7d`, `2w` or plain seconds.
+    """Read a span of time. This will return a timedelta for `90s`, `15m`, `1h`, `1h30m`, `7d`, `2w` or plain
+    seconds.
 
-    Anything that is not a string or number passes through for pydantic to judge. Raises ValueError on other words.
+    Anything that is not a string or number passes through for pydantic to judge. Raises ValueError on other
+    words.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
@@ -46,7 +48,9 @@ def parse_duration(value: object) -> object:
 
 
 def parse_size(value: object) -> object:
-    """Read a number of bytes. This will return an int for `64MiB`, `2GB`, `512` (bytes); raises ValueError otherwise."""
+    """Read a number of bytes. This will return an int for `64MiB`, `2GB`, `512` (bytes); raises ValueError
+    otherwise.
+    """
     if not isinstance(value, str):
         return value
     match = _QUANTITY.fullmatch(value)
@@ -56,7 +60,7 @@ def parse_size(value: object) -> object:
 
 
 def parse_list(value: object) -> object:
-    """Read several values from one string. This will split `a,b` or decode a JSON list; lists pass through."""
+    """Read several values from one string. This will split `a,b` or decode a JSON list; lists pass."""
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
@@ -65,7 +69,9 @@ def parse_list(value: object) -> object:
 
 
 def parse_table(value: object) -> object:
-    """Read names and values from one string. This will split `a=1,b=2` or decode a JSON object; tables pass through."""
+    """Read names and values from one string. This will split `a=1,b=2` or decode a JSON object; tables pass
+    through.
+    """
     if isinstance(value, str) and value.lstrip().startswith("{"):
         value = json.loads(value)
     elif isinstance(value, str):
@@ -85,7 +91,9 @@ def _as_text(value: object) -> object:
 
 
 def show_duration(value: timedelta) -> str:
-    """Write a span of time. This will return the shortest of `7d`, `1h30m`, `1.5s` that `parse_duration` reads back."""
+    """Write a span of time. This will return the shortest of `7d`, `1h30m`, `1.5s` that `parse_duration`
+    reads back.
+    """
     seconds = value.total_seconds()
     if seconds != int(seconds):
         return f"{seconds:g}s"
@@ -97,7 +105,9 @@ def show_duration(value: timedelta) -> str:
 
 
 def show_size(value: int) -> str:
-    """Write a number of bytes. This will return the largest whole unit that `parse_size` reads back, as `64MiB`."""
+    """Write a number of bytes. This will return the largest whole unit that `parse_size` reads back, as
+    `64MiB`.
+    """
     for unit, length in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if value and value % length == 0:
             return f"{value // length}{unit}"
@@ -109,9 +119,7 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(show_duration, when_used="json"),
 ]
-Size = Annotated[
-    int, BeforeValidator(parse_size), PlainSerializer(show_size, when_used="json")
-]
+Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(show_size, when_used="json")]
 Texts = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(parse_list)]
 Table = Annotated[dict[str, str], BeforeValidator(parse_table)]
