@@ -1,2 +1,1 @@
-"""What a person sees: findings, their merging, suppression, allowed moves and risk. Pure.
-"""
+"""What a person sees: findings, their merging, suppression, allowed moves and risk. Pure."""

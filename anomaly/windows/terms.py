@@ -19,6 +19,7 @@ ENTERING: Final = frozenset({"exec", "attach", "portforward", "ephemeralcontaine
 READS: Final = frozenset({"get", "list", "watch"})
 WRITES: Final = frozenset({"create", "update", "patch"})
 DELETES: Final = frozenset({"delete", "deletecollection"})
+_BODIES: Final = RBAC | SELF_REVIEWS
 ISSUED: Final = "authentication.kubernetes.io/issued-credential-id"
 _DEPTH: Final = 3
 
@@ -60,30 +61,34 @@ def shape_terms(shape: Shape) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def has_event_terms(shape: Shape) -> bool:
-    """This will say whether events of this shape can add terms of their own, so that most need not be asked."""
-    return shape.final and shape.is_resource
+def object_terms(shape: Shape, name: str) -> tuple[Term, ...]:
+    """This will return the terms that an event of this shape adds because of the object it names ("" for none)."""
+    if not shape.final or not shape.is_resource:
+        return ()
+    place = f"{shape.namespace}/{name}"
+    terms: list[Term] = []
+    if name:
+        terms.append((Dimension.NAME, f"{shape.resource_text} {place}"))
+    if shape.resource == "secrets" and shape.verb in READS and shape.code not in REFUSED:
+        terms.append((Dimension.SECRET, place if name else f"{shape.namespace}/*"))
+    if shape.subresource in ENTERING:
+        terms.append((Dimension.EXEC, place))
+    return tuple(terms)
+
+
+def has_body_terms(shape: Shape) -> bool:
+    """This will say whether bodies of events of this shape can add terms, so that most bodies are never looked at."""
+    return shape.final and shape.verb in WRITES and (shape.resource in _BODIES or shape.resource in WORKLOADS)
 
 
 def event_terms(event: Event, shape: Shape) -> tuple[Term, ...]:
     """This will return the terms that only this event adds: the object touched and what its body asks for."""
-    ref = event.objectRef
-    if ref is None or not shape.final:
-        return ()
-    place = f"{shape.namespace}/{ref.name}"
-    terms: list[Term] = []
-    if ref.name:
-        terms.append((Dimension.NAME, f"{shape.resource_text} {place}"))
-    if shape.resource == "secrets" and shape.verb in READS and shape.code not in REFUSED:
-        terms.append((Dimension.SECRET, place if ref.name else f"{shape.namespace}/*"))
-    if shape.subresource in ENTERING:
-        terms.append((Dimension.EXEC, place))
-    if shape.verb in WRITES:
-        terms.extend(_body_terms(event, shape))
-    return tuple(terms)
+    name = event.objectRef.name if event.objectRef is not None else ""
+    return (*object_terms(shape, name), *(body_terms(event, shape) if has_body_terms(shape) else ()))
 
 
-def _body_terms(event: Event, shape: Shape) -> list[Term]:
+def body_terms(event: Event, shape: Shape) -> list[Term]:
+    """This will return what the body of a written object asks for: permissions checked, grants, risks, images."""
     if shape.resource in SELF_REVIEWS:
         asked = checked_of(event)
         return [(Dimension.CHECKED, asked)] if asked else []

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    Sequence,
     SmallInteger,
     Table,
     Text,
@@ -68,6 +69,8 @@ event = Table(
     Index("event_entity_id_received_at_idx", "entity_id", "received_at"),
     postgresql_partition_by="RANGE (received_at)",
 )
+
+chunk_number = Sequence("chunk_number", metadata=metadata)
 
 chunk = Table(
     "chunk",

@@ -1,0 +1,96 @@
+"""Input that is not an audit event: kept whole, counted, listed and tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+import psycopg
+import zstandard
+
+from anomaly.events.decode import Reject
+from anomaly.store.chunks import MAX_CHUNK_BYTES
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One input in quarantine. `times` says how often it came; `size` is in bytes as received."""
+
+    id: int
+    cluster: str
+    source: str
+    reason: str
+    size: int
+    times: int
+    first_at: datetime
+    last_at: datetime
+
+
+def keep_rejects(
+    cursor: psycopg.Cursor[tuple[object, ...]], cluster_id: int, source: str, rejects: Sequence[Reject]
+) -> None:
+    """This will put rejects into quarantine, in the caller's transaction; the same bytes are kept once and counted."""
+    compressor = zstandard.ZstdCompressor(level=3)
+    rows = {}
+    for reject in rejects:
+        digest = blake2b(reject.raw, digest_size=16).digest()
+        times = rows[digest][-2] + 1 if digest in rows else 1
+        reason = reject.reason.replace("\x00", "\u2400")
+        rows[digest] = (
+            cluster_id,
+            digest,
+            source,
+            reason,
+            len(reject.raw),
+            times,
+            compressor.compress(reject.raw),
+        )
+    cursor.executemany(
+        "INSERT INTO anomaly.quarantine AS q (cluster_id, digest, source, reason, size, times, data)"
+        " VALUES (%b, %b, %b, %b, %b, %b, %b) ON CONFLICT (cluster_id, digest)"
+        " DO UPDATE SET times = q.times + excluded.times, last_at = now()",
+        [rows[digest] for digest in sorted(rows)],
+    )
+
+
+def list_quarantine(
+    connection: Connection, cluster_id: int | None = None, limit: int = 100
+) -> list[Quarantined]:
+    """This will return what is in quarantine, newest first."""
+    rows = connection.execute(
+        "SELECT q.id, c.name, q.source, q.reason, q.size, q.times, q.first_at, q.last_at FROM anomaly.quarantine q"
+        " JOIN anomaly.cluster c ON c.id = q.cluster_id WHERE %(cluster)s::int IS NULL OR q.cluster_id = %(cluster)s"
+        " ORDER BY q.last_at DESC, q.id DESC LIMIT %(limit)s",
+        {"cluster": cluster_id, "limit": limit},
+    )
+    return [Quarantined(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def count_quarantine(connection: Connection, cluster_id: int | None = None) -> int:
+    """This will return how many different inputs are in quarantine."""
+    row = connection.execute(
+        "SELECT count(*) FROM anomaly.quarantine WHERE %(cluster)s::int IS NULL OR cluster_id = %(cluster)s",
+        {"cluster": cluster_id},
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def raw_of(connection: Connection, number: int) -> tuple[int, str, bytes] | None:
+    """This will return (cluster id, source, bytes) of one input, locked against another retry; None when it is gone."""
+    row = connection.execute(
+        "SELECT cluster_id, source, data FROM anomaly.quarantine WHERE id = %s FOR UPDATE", [number]
+    ).fetchone()
+    if row is None:
+        return None
+    cluster_id, source, data = row
+    assert isinstance(data, bytes)
+    return int(str(cluster_id)), str(source), zstandard.ZstdDecompressor().decompress(data, MAX_CHUNK_BYTES)
+
+
+def release(connection: Connection, number: int) -> None:
+    """This will take one input out of quarantine."""
+    connection.execute("DELETE FROM anomaly.quarantine WHERE id = %s", [number])

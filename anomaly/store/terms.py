@@ -1,0 +1,85 @@
+"""The dictionary of texts: every verb, resource, user agent or object name is kept once and named by a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Final
+
+import psycopg
+
+from anomaly.windows.dimension import Dimension
+from anomaly.windows.terms import Term
+from anomaly.windows.vocabulary import Vocabulary
+
+LONGEST: Final = 512
+"""Characters of a text that are kept; the raw event has the whole."""
+_REMEMBERED: Final = 150_000
+
+
+def storable(text: str) -> str:
+    """This will return the text as it is kept: no NUL (PostgreSQL takes none), no lone surrogates, at most 512 characters.
+
+    A longer text ends in a hash of the whole, so that two long texts with the same beginning stay two.
+    """
+    clean = text.replace("\x00", "\u2400").encode("utf-8", "replace").decode("utf-8")
+    if len(clean) <= LONGEST:
+        return clean
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return f"{clean[: LONGEST - 26]}…#{digest}"
+
+
+class Terms:
+    """Looks up and makes ids of terms. One for each process; what it remembers is bounded."""
+
+    def __init__(self) -> None:
+        self._ids: dict[Term, int] = {}
+
+    def id(self, dimension: Dimension, text: str) -> int:
+        """This will return the id of a text that was resolved before. Raises KeyError when it was not."""
+        return self._ids[dimension, text]
+
+    def trim(self) -> None:
+        """This will forget all when there is too much to remember. To be called between batches only."""
+        if len(self._ids) > _REMEMBERED:
+            self._ids.clear()
+
+    def missing(self, texts: Iterable[Term]) -> set[Term]:
+        """This will return those texts whose id is not known here."""
+        return {text for text in texts if text not in self._ids}
+
+    def resolve(self, connection: psycopg.Connection[tuple[object, ...]], texts: set[Term]) -> None:
+        """This will learn the ids of these texts, making those that do not exist. Committed at once: an unused id does no harm."""
+        kept = {text: (text[0], storable(text[1])) for text in texts}
+        wanted = set(kept.values())
+        found = _select(connection, wanted)
+        if absent := sorted(wanted - found.keys()):
+            connection.execute(
+                "INSERT INTO anomaly.term (dimension, value) SELECT * FROM unnest(%s::smallint[], %s::text[]) ON CONFLICT DO NOTHING",
+                [[int(dimension) for dimension, _ in absent], [value for _, value in absent]],
+            )
+            found |= _select(connection, set(absent))
+        connection.commit()
+        for text, stored in kept.items():
+            self._ids[text] = found[stored]
+
+
+def _select(connection: psycopg.Connection[tuple[object, ...]], texts: set[Term]) -> dict[Term, int]:
+    ordered = sorted(texts)
+    rows = connection.execute(
+        "SELECT dimension, value, id FROM anomaly.term JOIN unnest(%s::smallint[], %s::text[]) AS wanted (dimension, value)"
+        " USING (dimension, value)",
+        [[int(dimension) for dimension, _ in ordered], [value for _, value in ordered]],
+    )
+    return {
+        (Dimension(int(str(dimension))), str(value)): int(str(number)) for dimension, value, number in rows
+    }
+
+
+def vocabulary(connection: psycopg.Connection[tuple[object, ...]]) -> Vocabulary:
+    """This will load all terms, for features and for showing windows."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, dimension, value FROM anomaly.term")
+        return Vocabulary(
+            (int(str(number)), int(str(dimension)), str(text)) for number, dimension, text in cursor
+        )

@@ -1,0 +1,150 @@
+"""One transaction for everything that a batch is: events, raw bytes, window parts, firsts, findings, quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import psycopg
+from psycopg import errors
+
+from anomaly.events.decode import Decoded
+from anomaly.rules import RuleSet
+from anomaly.store.batch import Batch, BatchMaker
+from anomaly.store.events import days_of, keep_events
+from anomaly.store.evidence import keep_matches
+from anomaly.store.firsts import Firsts
+from anomaly.store.partitions import make_partitions
+from anomaly.store.quarantine import keep_rejects
+from anomaly.store.windows import keep_parts
+from anomaly.windows.fold import fold
+
+Connection = psycopg.Connection[tuple[object, ...]]
+_ATTEMPTS: Final = 6
+_PASSING: Final = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Decoded input of one cluster, with the name of where it came from."""
+
+    cluster_id: int
+    source: str
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an input: events now kept, duplicates of kept ones, inputs put into quarantine, rule matches."""
+
+    kept: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    matches: int = 0
+
+    def __add__(self, other: Receipt) -> Receipt:
+        return Receipt(
+            self.kept + other.kept,
+            self.duplicates + other.duplicates,
+            self.quarantined + other.quarantined,
+            self.matches + other.matches,
+        )
+
+
+class Writer:
+    """Writes batches through one connection. Not safe to share between threads: each thread has its own."""
+
+    def __init__(self, connect: Callable[[], Connection], rules: RuleSet, span_us: int) -> None:
+        """`connect` opens a connection that is not in autocommit mode; it is called again when the server went away."""
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._maker = BatchMaker(rules)
+        self._firsts = Firsts()
+        self._span_us = span_us
+        self._days: set[date] = set()
+
+    def write(
+        self, arrivals: Sequence[Arrival], also: Callable[[Connection], None] | None = None
+    ) -> list[Receipt]:
+        """This will keep all arrivals in one transaction and return a receipt for each, once they are durable.
+
+        `also` adds to the same transaction. Deadlocks and partitions dropped meanwhile are tried again; anything else that
+        psycopg raises passes through, and then nothing of the arrivals is kept.
+        """
+        for attempt in range(_ATTEMPTS):
+            connection = self._opened()
+            try:
+                return self._write(connection, arrivals, also)
+            except (*_PASSING, errors.CheckViolation):
+                # CheckViolation is "no partition of relation found for row": retention dropped the day under our feet.
+                self._abandon(connection)
+                self._days.clear()
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            except BaseException:
+                self._abandon(connection)
+                raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """This will give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _opened(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connect()
+        return self._connection
+
+    def _abandon(self, connection: Connection) -> None:
+        self._firsts.rolled_back()
+        try:
+            connection.rollback()
+        except psycopg.Error:
+            connection.close()
+        if connection.closed:
+            # The server may have been replaced by a restored one: what is remembered of it is not worth keeping.
+            self._connection = None
+            self._maker.forget()
+            self._firsts = Firsts()
+            self._days.clear()
+
+    def _write(
+        self, connection: Connection, arrivals: Sequence[Arrival], also: Callable[[Connection], None] | None
+    ) -> list[Receipt]:
+        batches = [self._maker.make(connection, arrival.cluster_id, arrival.decoded) for arrival in arrivals]
+        wanted = {day for batch in batches for day in days_of(batch)}
+        if not wanted <= self._days:
+            make_partitions(connection, wanted)
+            self._days |= wanted
+        receipts = self._keep(connection, batches, [arrival.source for arrival in arrivals])
+        if also is not None:
+            also(connection)
+        connection.commit()
+        self._firsts.committed()
+        return receipts
+
+    def _keep(self, connection: Connection, batches: list[Batch], sources: list[str]) -> list[Receipt]:
+        """Table by table over all batches: every writer takes its locks in one order, so none waits in a circle."""
+        new = [keep_events(connection, batch) for batch in batches]
+        matched = [0] * len(batches)
+        with connection.cursor() as cursor:
+            for batch, kept in zip(batches, new, strict=True):
+                if kept.any():
+                    keep_parts(cursor, batch.cluster_id, fold(batch.counted(), self._span_us, kept))
+            for batch, kept in zip(batches, new, strict=True):
+                if kept.any():
+                    self._firsts.keep(cursor, batch, kept)
+            for place, (batch, kept) in enumerate(zip(batches, new, strict=True)):
+                if kept.any():
+                    matched[place] = keep_matches(cursor, batch, kept)
+            for batch, source in zip(batches, sources, strict=True):
+                if batch.rejects:
+                    keep_rejects(cursor, batch.cluster_id, source, batch.rejects)
+        return [
+            Receipt(int(kept.sum()), batch.n - int(kept.sum()), len(batch.rejects), matches)
+            for batch, kept, matches in zip(batches, new, matched, strict=True)
+        ]
