@@ -1,0 +1,107 @@
+"""What windows are compared with when a feature asks "ever before?" or "how often before?".
+
+`History` is one cluster's past. `Past` ties it to a block of windows and works each answer out once. Novelty asks about three
+circles beside the entity itself: its peer group, its kind, the cluster; in each, what the *others* did before the window began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.features.circles import Circles, Sightings
+from anomaly.features.mixes import Mixes
+from anomaly.features.novel import Fresh, fresh_terms
+from anomaly.features.surprise import Surprise, surprise_of
+from anomaly.windows.entity import Entity
+from anomaly.windows.firsts import Firsts
+from anomaly.windows.peers import Peers, peer_groups
+from anomaly.windows.vocabulary import Vocabulary
+from anomaly.windows.window import Windows
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The past of one cluster.
+
+    `firsts` must cover the entities whose windows are asked about (and may cover more); `circles` and `mixes` may be as old as
+    the last training: what is missing in them counts as never done.
+    """
+
+    firsts: Firsts
+    circles: Circles
+    mixes: Mixes
+    peers: Peers
+
+    @classmethod
+    def of(
+        cls,
+        windows: Windows | Iterable[Windows],
+        firsts: Firsts,
+        entities: Iterable[Entity],
+        until_us: int,
+        vocabulary: Vocabulary | None = None,
+    ) -> History:
+        """This will learn peers, circles and mixes from windows of one cluster; `until_us` bounds the mixes.
+
+        Windows in several blocks need a `vocabulary` that covers them all; peer groups are then learned from the first block.
+        """
+        blocks = [windows] if isinstance(windows, Windows) else list(windows)
+        entities = tuple(entities)
+        if not blocks:
+            return cls.none()
+        peers = peer_groups(entities, blocks[0])
+        circles = Circles.of(firsts, peers, vocabulary or blocks[-1].vocabulary, blocks[0].span_us)
+        return cls(firsts, circles, Mixes.of(blocks, until_us), peers)
+
+    @classmethod
+    def none(cls) -> History:
+        """This will return a history in which nothing ever happened."""
+        nothing = np.zeros(0, dtype=np.int64)
+        peers = Peers(nothing, nothing, nothing, ())
+        return cls(Firsts.none(), Circles.none(), Mixes.none(), peers)
+
+    def refreshed(self, firsts: Firsts, peers: Peers | None = None) -> History:
+        """This will return the same history with newer firsts (of the entities at hand) and, if given, peers with strangers."""
+        return History(firsts, self.circles, self.mixes, peers if peers is not None else self.peers)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A history seen from a block of windows."""
+
+    history: History
+    windows: Windows
+
+    @cached_property
+    def entity(self) -> NDArray[np.int64]:
+        return self.windows.entity.astype(np.int64)
+
+    @cached_property
+    def group(self) -> NDArray[np.int64]:
+        """The peer group's label of each window's entity."""
+        return self.history.peers.group_of(self.entity)
+
+    @cached_property
+    def kind(self) -> NDArray[np.int64]:
+        """The kind of each window's entity, as an index into `anomaly.windows.peers.KINDS`."""
+        return self.history.peers.kind_of(self.entity)
+
+    @cached_property
+    def fresh(self) -> Fresh:
+        """The terms that each entity shows for the first time in its window."""
+        return fresh_terms(self.history.firsts, self.history.circles, self.windows, self.group, self.kind)
+
+    @cached_property
+    def surprise(self) -> Surprise:
+        """How unlikely each action, place, address and agent of the windows is."""
+        return surprise_of(self.history.mixes, self.history.peers, self.windows, self.group, self.kind)
+
+    @cached_property
+    def issuers(self) -> Sightings:
+        """Who first issued each credential, by the id under which the credential is used."""
+        return self.history.circles.issuers
