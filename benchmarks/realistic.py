@@ -34,7 +34,7 @@ _TOKENS: Final = re.compile(
     rb"|([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     rb"|(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d)"
     rb"|((?<=esourceVersion\":\")\d+|(?<=esourceVersion=)\d+)"
-    rb"|((?<=-)[bcdfghjklmnpqrstvwxz2456789]{8,10}(?![a-z0-9]))"
+    rb"|((?<=[-\"])[bcdfghjklmnpqrstvwxz2456789]{8,10}(?![a-z0-9]))"
     rb"|((?<=-)[bcdfghjklmnpqrstvwxz2456789]{5}(?![a-z0-9]))"
     rb"|((?<=-)\d{8,10}(?=-))"
     rb"|((?<=\.)18[0-9a-f]{14}(?![0-9a-f]))"
@@ -123,7 +123,8 @@ def make(
     template = _Template(Path(path_in))
     events = size = rounds = 0
     with open(path_out, "wb") as out:
-        for rounds, data in _played(template, seed):
+        for turn, data in _played(template, seed):
+            rounds = turn
             kept = _cut(data, bytes_wanted - size, None if events_wanted is None else events_wanted - events)
             out.write(kept)
             size += len(kept)
