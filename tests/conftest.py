@@ -15,6 +15,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import sqlalchemy
+
 from anomaly.settings import DatabaseSettings, Settings
 from anomaly.store import migrate
 from anomaly.store.database import Database, driver_connection

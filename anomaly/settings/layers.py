@@ -129,10 +129,14 @@ def _exists(path: Path) -> bool:
 
 
 def _file_layer(path: Path) -> dict[Key, _Value]:
+    text = ""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as broken:
-        raise SettingsInvalid(f"{path} is not valid TOML: {broken}.") from broken
+        last = f"at line {text.count(chr(10)) + 1}, the end"
+        words = str(broken).replace("at end of document", last)
+        raise SettingsInvalid(f"{path} is not valid TOML: {words}.") from broken
     except (OSError, UnicodeDecodeError) as unreadable:
         raise SettingsInvalid(f"{path} cannot be read: {unreadable}.") from unreadable
     known = {field.key: field for field in fields()}
@@ -228,13 +232,16 @@ def _validated(merged: Mapping[Key, _Value]) -> Settings:
         return Settings.model_validate(tree)
     except ValidationError as invalid:
         first = invalid.errors(include_url=False, include_input=False)[0]
-        place_of = tuple(str(part) for part in first["loc"])
-        origin = next(
-            (item.shown for key, item in merged.items() if place_of[: len(key)] == key),
-            ".".join(place_of),
-        )
+        origin = _blamed(merged, tuple(str(part) for part in first["loc"]))
         reason = first["msg"].removeprefix("Value error, ")
         raise SettingsInvalid(f"{origin} is not usable: {reason[0].lower()}{reason[1:]}.") from None
+
+
+def _blamed(merged: Mapping[Key, _Value], place: Key) -> str:
+    exact = [item.shown for key, item in merged.items() if place[: len(key)] == key]
+    # What is wrong with a whole group, such as a certificate without its key, came from whoever set part of it.
+    within = [item.shown for key, item in merged.items() if key[: len(place)] == place]
+    return (exact or within or [".".join(place)])[0]
 
 
 def _suggest(name: str, known: Mapping[Key, Field]) -> str:

@@ -27,8 +27,8 @@ _SYSTEM = (
     "/opt/homebrew/opt/postgresql@*/bin",
     "/usr/local/opt/postgresql@*/bin",
 )
-# Where root may keep a copy that the server's unprivileged account can reach.
-_SHARED = ("/var/cache/anomaly", "/var/lib/anomaly", "/opt/anomaly", "/var/tmp/anomaly")
+# Where root may keep a copy that the server's unprivileged account can reach; `_own_folder` checks whose it is.
+_SHARED = ("/var/cache/anomaly", "/var/lib/anomaly", "/opt/anomaly", "/var/tmp/anomaly")  # noqa: S108
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ DATABASE = "anomaly"
 SOCKET = ".s.PGSQL.5432"
 # sockaddr_un holds 108 bytes on Linux and 104 elsewhere, the closing NUL included.
 _LONGEST_SOCKET = 103
+_SHORT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +194,11 @@ def socket_folder(layout: Layout) -> Path:
     if len(os.fsencode(layout.run / SOCKET)) <= _LONGEST_SOCKET:
         return layout.run
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    candidates = [Path(runtime) / "anomaly"] if os.path.isabs(runtime) and len(runtime) < 50 else []
-    candidates.append(Path(tempfile.gettempdir() if len(tempfile.gettempdir()) < 50 else "/tmp"))
-    candidates[-1] /= f"anomaly-{os.geteuid()}"
+    scratch = tempfile.gettempdir()
+    short = scratch if len(scratch) < _SHORT else "/tmp"  # noqa: S108 -- whose it is is checked below
+    candidates = [Path(short) / f"anomaly-{os.geteuid()}"]
+    if os.path.isabs(runtime) and len(runtime) < _SHORT:
+        candidates.insert(0, Path(runtime) / "anomaly")
     for place in candidates:
         try:
             place.mkdir(mode=0o700, exist_ok=True)

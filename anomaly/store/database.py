@@ -72,7 +72,10 @@ class Database:
         """The address for libpq, the password included: for psycopg, psql and pg_dump, never for people."""
         given = self.url.translate_connect_args(username="user", database="dbname")
         query = {name: ",".join(v) if isinstance(v, tuple) else v for name, v in self.url.query.items()}
-        settings = " ".join([query.pop("options", ""), "-c TimeZone=UTC"]).strip()
+        # The server's default path starts with a schema of the role's name, which is that of our schema too: tables
+        # would then be found, or not, depending on who logs in.
+        ours = "-c TimeZone=UTC -c search_path=public"
+        settings = f"{ours} {query.pop('options', '')}".strip()
         return make_conninfo(
             **{
                 "application_name": self._program,

@@ -86,7 +86,10 @@ class Embedded:
             self._make_folders()
             with self._locked():
                 self._start()
-                self._make_database()
+                try:
+                    self._make_database()
+                except psycopg.OperationalError as failure:
+                    self._fail(f"The embedded database was started but does not answer: {failure}.")
         return self.url()
 
     def url(self, *, user: str = ROLE, database: str = DATABASE) -> URL:

@@ -7,6 +7,7 @@ import time
 import psycopg
 import pytest
 import sqlalchemy
+
 from anomaly.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
 from anomaly.settings import DatabaseSettings, Settings
 from anomaly.store import migrate
