@@ -53,6 +53,7 @@ class PolicyRefused(PolicyInvalid):
 class Reading:
     """What reading a file came to: the policy or the server's error, its warnings, and where everything stands.
 
+    `draft` is what the file says even if a check refuses it; `policy` is it when it is in force.
     `error` is the server's line as it ends the process; `ours` says that a limit of this product refused the file instead.
     `lines` gives the line of a path such as `rules[0].users[1]`. `rest` is the line from which the file is ignored.
     """
@@ -60,6 +61,7 @@ class Reading:
     name: str
     policy: Policy | None
     error: str | None
+    draft: Policy | None = None
     warnings: tuple[str, ...] = ()
     complaints: tuple[Complaint, ...] = ()
     violations: tuple[Violation, ...] = ()
@@ -204,6 +206,7 @@ def _judged(name: str, document: YamlDocument, decoded: Decoded, version: str, k
         name=name,
         policy=None if error else policy,
         error=_failed(name, error) if error else None,
+        draft=policy,
         warnings=_warnings(document, decoded),
         complaints=tuple(decoded.complaints),
         violations=violations,
