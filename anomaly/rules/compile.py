@@ -97,7 +97,7 @@ class RuleSet:
         return plan.certain + (plan.check(event, shape) if plan.check else ())
 
     def _narrowed(self, shape: Shape) -> _Left:
-        known = _narrow_knowledge(shape)
+        known = narrow_knowledge(shape)
         left = []
         for index, rule in enumerate(self.rules):
             if rule.sees(shape):
@@ -133,7 +133,9 @@ def narrow_key(shape: Shape) -> tuple[Any, ...]:
     )
 
 
-def _narrow_knowledge(shape: Shape) -> Callable[[Field], Values | None]:
+def narrow_knowledge(shape: Shape) -> Callable[[Field], Values | None]:
+    """This will return what narrow fields and the absence of bodies decide for shapes like this one."""
+
     def known(asked: Field) -> Values | None:
         if asked.narrow and asked.of_shape is not None:
             return asked.of_shape(shape)

@@ -53,14 +53,14 @@ def correlate(correlation: Correlation, matches: Iterable[Match]) -> list[Episod
 
 
 def affected(correlation: Correlation, times: Iterable[int]) -> tuple[int, int]:
-    """This will return the range of times whose matches decide everything that matches at `times` can change.
+    """This will return the range of times whose matches must be read when new matches came at `times`.
 
-    Reading stored matches of the touched groups in this range and correlating them is enough after a batch. Raises ValueError
-    when there are no times.
+    Correlating what is stored in it gives exact hits from the earliest of `times` to one timespan after the latest; hits
+    outside cannot have changed. Raises ValueError when there are no times.
     """
     listed = list(times)
     span = correlation.timespan * SECOND
-    return min(listed) - span, max(listed) + 2 * span
+    return min(listed) - span, max(listed) + span
 
 
 def _hits(correlation: Correlation, members: list[Match]) -> Iterator[_Hit]:

@@ -26,13 +26,14 @@ def parse_all(documents: Iterable[Document]) -> tuple[list[Rule | Correlation], 
     problems: list[Problem] = []
     for position, document in enumerate(listed):
         try:
-            found.append(parse_document(document, _name(document, position, len(listed))))
+            found.append(parse_document(document, name_of(document, position, len(listed))))
         except RuleFileInvalid as error:
             problems.extend(error.problems)
     return found, problems
 
 
-def _name(document: Document, position: int, several: int) -> str:
+def name_of(document: Document, position: int, several: int) -> str:
+    """This will return a rule's id: the file's name, or the document's own `name` where a file holds several."""
     stem = Path(document.file).stem
     if several == 1:
         return stem

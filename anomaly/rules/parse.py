@@ -188,7 +188,7 @@ def _tried(document: Document, where: Where, attempt: Callable[[], Node]) -> lis
         attempt()
     except DetectionInvalid as error:
         return [document.problem(where, str(error), error.hint)]
-    except Exception as error:  # noqa: BLE001  see _detection
+    except Exception as error:  # see _detection
         hint = "modifiers: contains, startswith, endswith, all, re, cidr, exists, cased, gt, gte, lt, lte, fieldref ..."
         return [document.problem(where, str(error)[:300], hint if "modifier" in str(error) else "")]
     return []
@@ -273,9 +273,11 @@ def _stages(document: Document, data: dict[str, Data], problems: list[Problem]) 
 
 def _says(document: Document, data: dict[str, Data], problems: list[Problem]) -> str:
     says = _text(document, data, "says", problems)
-    for name in PLACES.findall(says):
-        if name != TARGET and field_of(name) is None:
-            problems.append(document.problem(("says",), f"unknown field {name!r} in says", field_hint(name)))
+    problems.extend(
+        document.problem(("says",), f"unknown field {name!r} in says", field_hint(name))
+        for name in PLACES.findall(says)
+        if name != TARGET and field_of(name) is None
+    )
     return says
 
 

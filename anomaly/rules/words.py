@@ -25,7 +25,7 @@ def joined(values: Values) -> str:
 
 def shown(values: Values) -> str:
     """This will return values for people: few, short, without control characters; "none" when there is none."""
-    texts = [_safe(text_of(value)) for value in dict.fromkeys(values) if value != OBJECT]
+    texts = [printable(text_of(value)) for value in dict.fromkeys(values) if value != OBJECT]
     more = f" and {len(texts) - MAX_LISTED} more" if len(texts) > MAX_LISTED else ""
     return (", ".join(texts[:MAX_LISTED]) or "none") + more
 
@@ -46,12 +46,13 @@ def target_of(view: View) -> str:
     """This will name what the request was about: `pods/exec shop/web-0`, `secrets in all namespaces`, `/healthz`."""
     shape = view.shape
     if not shape.is_resource:
-        return _safe(shape.path) or "an unknown path"
+        return printable(shape.path) or "an unknown path"
     name = "/".join(part for part in (shape.namespace, view.ref.name) if part)
     where = name if view.ref.name else f"in {shape.namespace}" if shape.namespace else "without a name"
-    return _safe(f"{shape.resource_text} {where}")
+    return printable(f"{shape.resource_text} {where}")
 
 
-def _safe(text: str) -> str:
+def printable(text: str) -> str:
+    """This will return a text of bounded length, with what does not print (and could repaint a terminal) escaped."""
     cut = text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)

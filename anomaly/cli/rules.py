@@ -1,0 +1,202 @@
+"""`anomaly rules`: read, check, try out, bring in and take out rules. Works without a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from anomaly.cli.invocation import current
+from anomaly.cli.output import Column, Format, Output, write_details, write_json, write_table, write_text
+from anomaly.errors import NotFound
+
+if TYPE_CHECKING:
+    from anomaly.rules import Correlation, Problem, Rule, RuleSet
+
+app = App(name="rules", help="Rules in Sigma: list and show them, check and test them, import and export.")
+
+_Rules = Annotated[Path | None, Parameter(name="--rules", help="A rule file or folder instead of the pack.")]
+_COLUMNS = (
+    Column("id", wrap=False),
+    Column("severity"),
+    Column("attack", "ATT&CK"),
+    Column("level", "needs"),
+    Column("title"),
+)
+
+
+@app.command(name="list")
+def list_(*, rules: _Rules = None, output: Output = Format.TABLE) -> int:
+    """List the rules that are in use: how grave, which technique, which audit level they need."""
+    from anomaly.rules.needs import needs
+
+    loaded = _load(rules)
+    levels = {need.rule: need.level for need in needs(loaded)}
+    rows = [_row(one) | {"level": levels[one.id]} for one in loaded.by_id.values()]
+    write_table(rows, _COLUMNS, output=output, empty="There are no rules.")
+    return 0
+
+
+@app.command
+def show(rule: str, *, rules: _Rules = None, output: Output = Format.TABLE) -> int:
+    """Show one rule: why it matters, what is often harmless, what to look at first, what it needs."""
+    from anomaly.rules.needs import needs
+    from anomaly.rules.problem import closest
+
+    loaded = _load(rules)
+    one = loaded.by_id.get(rule)
+    if one is None:
+        raise NotFound(f"there is no rule {rule}", hint=closest(rule, loaded.by_id) or "`anomaly rules list`")
+    need = next(need for need in needs(loaded) if need.rule == rule)
+    card = one.card
+    details: dict[str, object] = _row(one) | {
+        "description": card.description,
+        "falsepositives": card.falsepositives,
+        "look_at_first": card.look_at_first,
+        "tactics": card.tactics,
+        "uuid": card.uuid,
+        "file": card.file,
+        "audit_level": need.level,
+        "stages": need.stages,
+        "fields": need.fields,
+    }
+    write_details(details, output=output)
+    return 0
+
+
+@app.command
+def check(path: Path, *, output: Output = Format.TABLE) -> int:
+    """Check rules against the schema of audit events: unknown fields, impossible values, dead selections."""
+    from anomaly.rules.check import check_path
+
+    found, problems = check_path(path)
+    wrong = _report(problems, output, {"rules": len(found)})
+    current().say(f"{len(found)} rules read, {wrong} errors, {len(problems) - wrong} remarks.")
+    return 1 if wrong else 0
+
+
+@app.command
+def test(path: Path | None = None, *, output: Output = Format.TABLE) -> int:
+    """Run the firing and quiet examples beside the rules of a file or folder; of the pack when none is named."""
+    from anomaly.rules.trial import trials
+
+    results = list(trials(_load(path)))
+    failed = [result for result in results if not result.passed]
+    shown = results if output is Format.JSON else failed
+    rows = [
+        {
+            "rule": result.rule,
+            "kind": "firing" if result.example.firing else "quiet",
+            "line": result.example.line,
+            "example": result.example.name,
+            "fault": result.fault,
+        }
+        for result in shown
+    ]
+    columns = (
+        Column("rule", wrap=False),
+        Column("kind"),
+        Column("line", right=True),
+        Column("example"),
+        Column("fault"),
+    )
+    if rows or output is Format.JSON:
+        write_table(rows, columns, output=output)
+    current().say(f"{len(results)} examples, {len(failed)} failed.")
+    if not results:
+        current().say("These rules hold no examples: add `tests:` with `firing` and `quiet`.")
+    return 1 if failed else 0
+
+
+@app.command
+def schema() -> int:
+    """Print the JSON Schema of a rule file, for editors (`# yaml-language-server: $schema=FILE`)."""
+    from anomaly.rules.schema import json_schema
+
+    write_json(json_schema())
+    return 0
+
+
+@app.command
+def fields(*, output: Output = Format.TABLE) -> int:
+    """List the fields that rules may test, their types and the audit level each needs."""
+    from anomaly.rules.reference import field_rows
+
+    columns = (Column("field", wrap=False), Column("type"), Column("level"), Column("about"))
+    write_table(field_rows(), columns, output=output)
+    return 0
+
+
+@app.command(name="import")
+def import_(path: Path, *, into: Path | None = None, output: Output = Format.TABLE) -> int:
+    """Read Sigma rules of others: mend usual mistakes, say what was mended, check the rest.
+
+    Parameters
+    ----------
+    into
+        Folder to write usable rules to; without it nothing is written.
+    """
+    from anomaly.rules.importing import import_path
+
+    files = import_path(path)
+    problems = [problem for file in files for problem in file.problems]
+    usable = [file for file in files if file.usable]
+    if into is not None:
+        into.mkdir(parents=True, exist_ok=True)
+        for file in usable:
+            target = into / Path(file.file).with_suffix(".yml").name
+            if target.exists():
+                current().say(f"{target} is there already and was left alone.")
+            else:
+                target.write_text(file.text, encoding="utf-8")
+    _report(problems, output, {"files": len(files), "usable": len(usable)})
+    current().say(f"{len(usable)} of {len(files)} files usable" + (f", written to {into}." if into else "."))
+    return 0 if len(usable) == len(files) else 1
+
+
+@app.command
+def export(
+    target: Literal["elasticsearch", "opensearch", "splunk", "graylog"],
+    *,
+    rules: _Rules = None,
+    output: Output = Format.TABLE,
+) -> int:
+    """Print rules as queries of another system; says of each rule that cannot be said there why not."""
+    from anomaly.rules.export import Target, documents_at
+    from anomaly.rules.export import export as convert
+
+    results = convert(documents_at(rules), Target(target))
+    if output is Format.JSON:
+        write_json(results)
+    else:
+        for result in results:
+            for query in result.queries:
+                remarks = "".join(f"# {note}\n" for note in result.notes)
+                write_text(f"# {result.rule}\n{remarks}{query}\n")
+    refused = [result for result in results if result.reason]
+    for result in refused:
+        current().say(f"{result.rule}: not exported: {result.reason}")
+    current().say(f"{len(results) - len(refused)} of {len(results)} rules exported.")
+    return 0
+
+
+def _load(path: Path | None) -> RuleSet:
+    from anomaly.rules import load, pack
+
+    return pack() if path is None else load(path)
+
+
+def _row(one: Rule | Correlation) -> dict[str, object]:
+    return {"id": one.id, "severity": one.severity, "attack": one.attack, "title": one.title}
+
+
+def _report(problems: list[Problem], output: Format, totals: dict[str, int]) -> int:
+    """Problems as file:line:column lines, which editors and CI understand; returns how many are errors."""
+    wrong = sum(problem.gravity == "error" for problem in problems)
+    if output is Format.JSON:
+        write_json({**totals, "errors": wrong, "problems": problems})
+    else:
+        for problem in problems:
+            write_text(str(problem))
+    return wrong
