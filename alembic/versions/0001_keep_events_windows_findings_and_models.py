@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -28,6 +27,12 @@ def upgrade() -> None:
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column(
             "position", sa.BigInteger(), nullable=False, comment="bytes of plain content that are kept"
+        ),
+        sa.Column(
+            "mark",
+            sa.Text(),
+            nullable=False,
+            comment="hash of the bytes before the position, to notice another file of the same name",
         ),
         sa.Column("finished", sa.Boolean(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),

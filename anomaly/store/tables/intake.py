@@ -19,6 +19,12 @@ checkpoint = Table(
     ),
     Column("path", Text, nullable=False),
     Column("position", BigInteger, nullable=False, comment="bytes of plain content that are kept"),
+    Column(
+        "mark",
+        Text,
+        nullable=False,
+        comment="hash of the bytes before the position, to notice another file of the same name",
+    ),
     Column("finished", Boolean, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("cluster_id", "source"),

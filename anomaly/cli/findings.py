@@ -1,0 +1,213 @@
+"""`anomaly findings`: what there is to review, and one finding with its reason and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from anomaly.cli.invocation import current
+from anomaly.cli.output import Column, Format, Output, cell, visible, write_json, write_table, write_text
+
+if TYPE_CHECKING:
+    from anomaly.findings.finding import Finding
+    from anomaly.store.search import Found
+
+app = App(name="findings", help="What rules matched and what deviates: list it, look at one.")
+
+
+@app.command(name="list")
+def listed(
+    *,
+    cluster: str | None = None,
+    kind: Literal["rule", "behaviour"] | None = None,
+    name: str | None = None,
+    entity: str | None = None,
+    severity: Literal["info", "low", "medium", "high", "critical"] = "info",
+    since: str | None = None,
+    until: str | None = None,
+    limit: int = 50,
+    evidence: bool = True,
+    output: Output = Format.TABLE,
+) -> None:
+    """List findings, the most severe first.
+
+    Parameters
+    ----------
+    name
+        Rule id or name of the deviation, as in exec-into-pod.
+    entity
+        Username of the one it is about.
+    severity
+        Leave out what is less severe.
+    since
+        2026-11-23, 2026-11-23T10:30:00Z, or 30m, 6h, 7d for so long ago; until likewise.
+    evidence
+        With --output json: also the audit ids of the events, at most 1,000 a finding.
+    """
+    from anomaly.cli.moment import clock, moment
+    from anomaly.errors import UsageError
+    from anomaly.findings.finding import FindingKind, Severity
+    from anomaly.store import findings as store
+
+    if not 1 <= limit <= 10_000:
+        raise UsageError("--limit must be between 1 and 10000.")
+    now = clock()
+    wanted = store.Wanted(
+        cluster=cluster,
+        kind=FindingKind(kind) if kind else None,
+        name=name,
+        entity=entity,
+        at_least=Severity(severity),
+        since=moment(since, now),
+        until=moment(until, now),
+        limit=limit,
+    )
+    with current().database() as database, database.read() as connection:
+        found = store.list_findings(connection, wanted)
+        total = store.count_findings(connection, wanted) if len(found) == limit else len(found)
+        if evidence and output is Format.JSON:
+            found = store.with_evidence(connection, found)
+    if output is Format.JSON:
+        write_json([_json(one) for one in found])
+    else:
+        columns = [
+            Column("id", wrap=False),
+            Column("severity", wrap=False),
+            Column("score", right=True),
+            Column("kind", wrap=False),
+            Column("start", wrap=False),
+            Column("entity"),
+            Column("reason"),
+            Column("count", "events", right=True),
+        ]
+        rows = [{**_json(one), "id": str(one.id)[:8], "kind": one.kind.value} for one in found]
+        write_table(rows, columns, empty="No findings: nothing matched a rule, and nothing deviates.")
+    if total > len(found):
+        current().say(f"{len(found)} of {total}; --limit shows more.")
+
+
+@app.command
+def show(
+    finding: Annotated[str, Parameter(help="Id of the finding, or how it begins.")],
+    *,
+    events: int = 20,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show one finding: what happened, why it is unusual, and the events behind it.
+
+    Parameters
+    ----------
+    events
+        How many of its events to show.
+    """
+    from anomaly.errors import NotFound, UsageError
+    from anomaly.store import findings as store
+    from anomaly.store.search import evidence_of
+
+    with current().database() as database, database.read() as connection:
+        found = store.findings_by_prefix(connection, finding)
+        if not found:
+            raise NotFound(f"There is no finding {finding}.", hint="`anomaly findings list` shows their ids.")
+        if len(found) > 1:
+            ids = ", ".join(str(one.id)[:13] for one in found)
+            raise UsageError(f"Several findings begin with {finding}: {ids}.", hint="Give more of the id.")
+        (one,) = store.with_evidence(connection, found)
+        behind = evidence_of(connection, one.id, max(0, min(events, 1_000)))
+    if output is Format.JSON:
+        write_json(_json(one) | {"events": [_event(event) for event in behind]})
+        return
+    write_text("\n".join(_page(one)))
+    if behind:
+        write_text(f"\nEvents ({len(behind)} of {one.count:,}, oldest first)")
+        columns = [
+            Column(key)
+            for key in ("time", "user", "verb", "resource", "namespace", "name", "code", "audit_id")
+        ]
+        write_table([_event(event) for event in behind], columns)
+    else:
+        current().say("Its events are no longer kept.")
+
+
+def _page(one: Finding) -> Iterator[str]:
+    yield visible(f"{one.severity.value.upper()}  {one.title}")
+    yield visible(one.reason)
+    yield ""
+    details = {
+        "finding": one.id,
+        "entity": f"{one.entity} ({one.entity_kind})",
+        "cluster": one.cluster,
+        "found by": f"{one.kind.value}: {one.name}",
+        "from": one.start,
+        "to": one.end,
+        "events": one.count,
+        "score": one.score,
+        "ATT&CK": one.attack,
+        "state": one.state,
+        **one.details,
+    }
+    width = max(len(name) for name in details)
+    for name, value in details.items():
+        yield f"{visible(name):<{width}}  {cell(value)}"
+    if one.contributions:
+        yield "\nWhy it is unusual"
+        for part in one.contributions:
+            usual = "-" if part.usual is None else f"{part.usual:.3g}"
+            peers = "-" if part.peers is None else f"{part.peers:.3g}"
+            said = f"  {part.share:4.0%}  {part.title}: {part.value:.4g} {part.unit}, usually {usual}, peers {peers}"
+            yield visible(said)
+    if one.normal:
+        yield "\nWhat would have been normal"
+        yield f"  {visible(one.normal)}"
+
+
+def _json(one: Finding) -> dict[str, object]:
+    return {
+        "id": str(one.id),
+        "cluster": one.cluster,
+        "entity": one.entity,
+        "entity_kind": one.entity_kind,
+        "kind": one.kind.value,
+        "name": one.name,
+        "title": one.title,
+        "severity": one.severity.value,
+        "attack": list(one.attack),
+        "start": one.start,
+        "end": one.end,
+        "score": one.score,
+        "reason": one.reason,
+        "normal": one.normal or None,
+        "state": one.state,
+        "count": one.count,
+        "evidence": list(one.evidence),
+        "contributions": [
+            {
+                "feature": part.feature,
+                "title": part.title,
+                "unit": part.unit,
+                "value": part.value,
+                "usual": part.usual,
+                "peers": part.peers,
+                "share": part.share,
+            }
+            for part in one.contributions
+        ],
+        "details": one.details,
+    }
+
+
+def _event(event: Found) -> dict[str, object]:
+    return {
+        "time": event.received_at,
+        "audit_id": event.audit_id,
+        "user": event.user,
+        "acting_as": event.acting_as or None,
+        "verb": event.verb,
+        "resource": event.resource,
+        "namespace": event.namespace or None,
+        "name": event.name or None,
+        "code": event.code,
+        "address": event.address,
+        "agent": event.agent,
+    }

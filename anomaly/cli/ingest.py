@@ -1,0 +1,208 @@
+"""`anomaly ingest`: audit logs from disk or standard input into the store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from anomaly.cli.invocation import current
+from anomaly.cli.output import Format, Output, visible, write_details
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from anomaly.pipeline import Progress
+    from anomaly.rules import RuleSet
+    from anomaly.settings import Settings
+    from anomaly.store.database import Database
+    from anomaly.store.writer import Receipt
+
+app = App(name="ingest", help="Read audit logs: JSON lines, EventLists, gz, zst, cloud exports.")
+
+INTERRUPTED = 130
+
+
+@app.default
+def ingest(
+    path: Annotated[str, Parameter(help="A file, a directory, or - for standard input.")],
+    *,
+    cluster: str = "default",
+    again: Annotated[bool, Parameter(negative="")] = False,
+    workers: int | None = None,
+    output: Output = Format.TABLE,
+) -> int:
+    """Read audit logs into a cluster. Ctrl-C stops cleanly; the same command goes on where it stopped.
+
+    Parameters
+    ----------
+    cluster
+        The cluster the events are of; made when there is none of that name.
+    again
+        Read files from the beginning even if they were read before; no event is kept twice.
+    workers
+        Processes that decode and write side by side; as many as cores unless said, 0 for none besides this one.
+    """
+    from anomaly.rules import pack
+    from anomaly.sources.folder import find_logs
+    from anomaly.store.windows import fold_all
+
+    settings = current().settings()
+    files = [None] if path == "-" else (find_logs(Path(path)) if Path(path).is_dir() else [Path(path)])
+    rules = pack()
+    with current().database(settings) as database, _interruptible() as interrupted:
+        cluster_id = _cluster(database, cluster)
+        report = _Report(time.monotonic())
+        for file in files:
+            if interrupted.by_user:
+                break
+            _read(database, settings, rules, cluster_id, file, again, workers, interrupted, report)
+        with database.dedicated(autocommit=True) as connection:
+            fold_all(connection)
+        write_details(report.details(cluster), output=output)
+    if interrupted.by_user:
+        current().say("Stopped. The same command goes on from here.")
+        return INTERRUPTED
+    return 0
+
+
+@dataclass(slots=True)
+class _Interrupted:
+    by_user: bool = False
+
+
+@dataclass(slots=True)
+class _Report:
+    began: float
+    files: int = 0
+    resumed: int = 0
+    already: int = 0
+    total: Receipt | None = None
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, progress: Progress | None) -> None:
+        self.files += 1
+        if progress is not None:
+            self.total = progress.receipt if self.total is None else self.total + progress.receipt
+            self.resumed += progress.resumed
+            self.already += progress.resumed and not any(
+                (progress.receipt.kept, progress.receipt.duplicates, progress.receipt.quarantined)
+            )
+
+    def details(self, cluster: str) -> dict[str, object]:
+        from anomaly.store.writer import Receipt
+
+        total = self.total or Receipt()
+        seconds = time.monotonic() - self.began
+        read = total.kept + total.duplicates
+        return {
+            "cluster": cluster,
+            "files": self.files,
+            "files read before": self.already,
+            "events kept": total.kept,
+            "duplicates": total.duplicates,
+            "quarantined": total.quarantined,
+            "rule matches": total.matches,
+            "seconds": round(seconds, 1),
+            "events a second": round(read / seconds) if seconds > 0 else 0,
+        }
+
+
+def _cluster(database: Database, name: str) -> int:
+    from anomaly.errors import NotFound
+    from anomaly.store.clusters import cluster_id, ensure_cluster
+
+    with database.begin() as connection:
+        try:
+            return cluster_id(connection, name)
+        except NotFound:
+            made = ensure_cluster(connection, name)
+    current().say(f"Cluster {name} is new.")
+    return made
+
+
+def _read(
+    database: Database,
+    settings: Settings,
+    rules: RuleSet,
+    cluster_id: int,
+    path: Path | None,
+    again: bool,
+    workers: int | None,
+    interrupted: _Interrupted,
+    report: _Report,
+) -> None:
+    from anomaly.pipeline import Reading, crew_for, microseconds_in, name_of
+    from anomaly.sources.files import open_source
+
+    file = open_source(path if path is not None else "-")
+    count = workers if workers is not None else min(os.cpu_count() or 1, 8)
+    # A small file is read before a second process would be up.
+    if workers is None and 0 < file.size < 1 << 20:
+        count = 0
+    span_us = microseconds_in(settings.windows.span)
+    last: Progress | None = None
+    with (
+        file,
+        crew_for(database.dedicated, rules, span_us, cluster_id, name_of(path), count) as crew,
+        database.dedicated() as connection,
+        _display(name_of(path)) as show,
+    ):
+        for last in Reading(cluster_id, file, connection, again).run(crew):
+            show(last)
+            if interrupted.by_user:
+                break
+    report.add(last)
+
+
+@contextmanager
+def _interruptible() -> Iterator[_Interrupted]:
+    """The first Ctrl-C (or SIGTERM) asks to stop after the blocks in hand; the second ends the process at once."""
+    state = _Interrupted()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if state.by_user:
+            raise KeyboardInterrupt
+        state.by_user = True
+        current().say("Stopping after what is in hand; Ctrl-C again stops at once.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield state
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _display(name: str) -> Iterator[Callable[[Progress], None]]:
+    """A bar with rate and time left on standard error; nothing when that is no terminal."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.DownloadColumn(binary_units=True),
+        bars.TextColumn("{task.fields[rate]}", markup=False),
+        bars.TimeRemainingColumn(),
+    )
+    began = time.monotonic()
+    quiet = current().quiet or not console.is_terminal
+    with bars.Progress(*columns, console=console, transient=True, disable=quiet) as bar:
+        task = bar.add_task(visible(name), total=None, rate="")
+
+        def show(reached: Progress) -> None:
+            events = reached.receipt.kept + reached.receipt.duplicates
+            rate = f"{events / max(time.monotonic() - began, 0.001):,.0f} events/s"
+            bar.update(task, completed=reached.read, total=reached.size or None, rate=rate)
+
+        yield show

@@ -1,0 +1,199 @@
+"""An event's way, first of the three stories: bytes come in, are decoded, kept, windowed and judged by rules, at once.
+
+    bytes --unwrap--> native events --decode--> typed events, shapes, rejects
+          --write---> one transaction: events, raw bytes, window parts, firsts, findings of rules, quarantine
+
+Only when the transaction is durable does anybody hear that the events are kept. What arrives twice is kept once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from anomaly.errors import NotFound
+from anomaly.events.decode import Decoded, Reject, decode_lines
+from anomaly.rules import RuleSet
+from anomaly.sources.block import Block, Oversized, Position
+from anomaly.sources.files import LogFile
+from anomaly.sources.unwrap import normalise
+from anomaly.store.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from anomaly.store.quarantine import raw_of, release
+from anomaly.store.writer import Arrival, Receipt, Writer
+from anomaly.workers import Crew, Work
+
+Connection = psycopg.Connection[tuple[object, ...]]
+Connect = Callable[[], Connection]
+
+MAX_BATCH_EVENTS: Final = 20_000
+"""Events in one transaction: their places in a chunk must fit 16 bits."""
+BLOCK_BYTES: Final = 6 << 20
+_OVERSIZED: Final = b"\x00oversized "
+
+
+def take_in(writer: Writer, cluster_id: int, source: str, data: bytes) -> Receipt:
+    """This will keep every event in `data`: native JSON lines or any shape that `anomaly.sources` knows.
+
+    Returns once all of it is durable. What is no event goes to quarantine with the reason.
+    """
+    total = Receipt()
+    for piece in decode(data).split(MAX_BATCH_EVENTS):
+        for receipt in writer.write([Arrival(cluster_id, source, piece)]):
+            total += receipt
+    return total
+
+
+def decode(data: bytes) -> Decoded:
+    """This will decode one block of lines of any shape; the note of an oversized event becomes a reject."""
+    if data.startswith(_OVERSIZED):
+        length, _, head = data[len(_OVERSIZED) :].partition(b"\n")
+        reason = f"the event is {int(length):,} bytes long; only its first {len(head):,} bytes are kept"
+        return Decoded(rejects=[Reject(head, reason, int(length))])
+    return decode_lines(normalise(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the reading of a file is. `read` and `size` are bytes on disk, `size` 0 when unknown."""
+
+    receipt: Receipt
+    read: int
+    size: int
+    resumed: bool = False
+
+
+@dataclass(slots=True)
+class Reading:
+    """Reads one file into one cluster, from where an earlier reading stopped, with a crew of workers.
+
+    The checkpoint follows the blocks that are durable without a gap: a crash costs at most the reading of a few blocks again,
+    and their events are recognised as duplicates.
+    """
+
+    cluster_id: int
+    file: LogFile
+    connection: Connection
+    again: bool = False
+
+    def run(self, crew: Crew) -> Iterator[Progress]:
+        """This will read to the end, yielding progress after each block. Stopping the iteration early keeps what is done.
+
+        Raises SourceUnavailable when the file cannot be read on, after keeping everything that was whole in it.
+        """
+        source = self.file.fingerprint.content
+        done = (
+            load_checkpoint(self.connection, self.cluster_id, source)
+            if source and not self.again
+            else Checkpoint()
+        )
+        # Only now: the connection must not sit in a transaction while a file is read.
+        self.connection.commit()
+        ledger = _Ledger(done)
+        total = Receipt()
+        try:
+            for number, block in enumerate(self.file.blocks(Position(done.position, done.mark), BLOCK_BYTES)):
+                ledger.handed_out(number, block)
+                crew.give(number, _bytes_of(block))
+                total += self._account(ledger, crew.done(), source)
+                yield Progress(total, self.file.read_bytes, self.file.size, done.position > 0)
+            ledger.at_end = True
+        finally:
+            total += self._account(ledger, crew.finish(), source)
+        yield Progress(total, self.file.read_bytes, self.file.size, done.position > 0)
+
+    def _account(self, ledger: _Ledger, finished: Iterator[tuple[int, Receipt]], source: str) -> Receipt:
+        total = Receipt()
+        for number, receipt in finished:
+            total += receipt
+            ledger.durable(number)
+        if source and ledger.moved:
+            save_checkpoint(self.connection, self.cluster_id, source, self.file.name, ledger.reached())
+        return total
+
+
+class _Ledger:
+    """Which blocks are handed out and which are durable; the checkpoint is the end of the unbroken run of durable ones."""
+
+    def __init__(self, done: Checkpoint) -> None:
+        self._done = self._last = done
+        self._ends: dict[int, Checkpoint] = {}
+        self._durable: set[int] = set()
+        self._next = 0
+        self.moved = False
+        self.at_end = False
+
+    def handed_out(self, number: int, block: Block | Oversized) -> None:
+        position = block.position
+        # A last line without its newline may still be written on: it is kept, and read again next time.
+        unfinished = isinstance(block, Block) and block.partial
+        if not unfinished:
+            self._last = Checkpoint(position.offset, position.mark)
+        self._ends[number] = self._last
+
+    def durable(self, number: int) -> None:
+        self._durable.add(number)
+        while self._next in self._durable:
+            self._done = self._ends.pop(self._next)
+            self._durable.discard(self._next)
+            self._next += 1
+            self.moved = True
+
+    def reached(self) -> Checkpoint:
+        self.moved = False
+        return replace(self._done, finished=self.at_end and not self._ends)
+
+
+def _bytes_of(block: Block | Oversized) -> bytes:
+    if isinstance(block, Oversized):
+        return _OVERSIZED + f"{block.length}\n".encode() + block.head
+    return block.data
+
+
+def crew_for(
+    connect: Connect, rules: RuleSet, span_us: int, cluster_id: int, source: str, count: int
+) -> Crew:
+    """This will start a crew whose workers take blocks of one source into one cluster, each through its own connection."""
+
+    def start() -> Work:
+        writer = Writer(connect, rules, span_us)
+        return lambda block: take_in(writer, cluster_id, source, block)
+
+    return Crew(start, count)
+
+
+def name_of(path: Path | None) -> str:
+    """This will return how a source is called in quarantine: the file's name, or "stdin"."""
+    return path.name if path is not None else "stdin"
+
+
+def retry_quarantined(connect: Connect, rules: RuleSet, span: timedelta, number: int) -> Receipt:
+    """This will decode one quarantined input again; if all of it is events now, they are kept and it is released.
+
+    Raises NotFound when there is no such input.
+    """
+    writer = Writer(connect, rules, microseconds_in(span))
+    try:
+        with connect() as connection:
+            found = raw_of(connection, number)
+        if found is None:
+            raise NotFound(
+                f"There is no input {number} in quarantine.", hint="`anomaly quarantine list` shows them."
+            )
+        cluster_id, source, raw = found
+        decoded = decode(raw)
+        if decoded.rejects or not decoded.events:
+            return Receipt(quarantined=1)
+        arrivals = [Arrival(cluster_id, source, piece) for piece in decoded.split(MAX_BATCH_EVENTS)]
+        return sum(writer.write(arrivals, also=lambda transaction: release(transaction, number)), Receipt())
+    finally:
+        writer.close()
+
+
+def microseconds_in(span: timedelta) -> int:
+    """This will return a length of time in whole microseconds."""
+    return span // timedelta(microseconds=1)

@@ -1,0 +1,232 @@
+"""Findings: kept, listed, shown with their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Connection, Row, Text, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from anomaly.events.identity import identity_of
+from anomaly.findings.finding import Contribution, Finding, FindingKind, Severity
+from anomaly.store.chunks import unpack_chunk
+from anomaly.store.tables import chunk, cluster, entity, event, evidence, finding
+
+MOST_EVIDENCE: Final = 1_000
+"""Audit ids given with a finding; `count` says how many events there are in all."""
+_SEVERITIES: Final = tuple(Severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which findings; None restricts nothing. Times: those that overlap [since, until)."""
+
+    cluster: str | None = None
+    kind: FindingKind | None = None
+    name: str | None = None
+    entity: str | None = None
+    at_least: Severity = Severity.INFO
+    states: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Deviating:
+    """A finding by behaviour as it is to be kept: what was judged, and the keys of the events behind it."""
+
+    finding: Finding
+    cluster_id: int
+    entity_id: int
+    model_id: int
+    events: tuple[tuple[datetime, UUID], ...]
+
+
+def keep_deviations(connection: Connection, found: Sequence[Deviating]) -> int:
+    """This will keep findings by behaviour, and return how many are new. One that is judged again is renewed in place;
+    what people did to it stays."""
+    if not found:
+        return 0
+    before = connection.execute(
+        select(func.count()).select_from(finding).where(finding.c.id.in_([one.finding.id for one in found]))
+    ).scalar_one()
+    for one in sorted(found, key=lambda one: one.finding.id):
+        values = _values(one)
+        statement = insert(finding).values(values)
+        renewed = {name: values[name] for name in values if name != "id"}
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["id"], set_=renewed | {"updated_at": func.now()})
+        )
+        if one.events:
+            rows = [
+                {"finding_id": one.finding.id, "received_at": at, "event_key": key}
+                for at, key in sorted(one.events)
+            ]
+            connection.execute(insert(evidence).on_conflict_do_nothing(), rows)
+    return len(found) - int(before)
+
+
+def _values(one: Deviating) -> dict[str, Any]:
+    made = one.finding
+    return {
+        "id": made.id,
+        "cluster_id": one.cluster_id,
+        "entity_id": one.entity_id,
+        "kind": made.kind.value,
+        "name": made.name,
+        "title": made.title,
+        "severity": made.severity.rank,
+        "attack": list(made.attack),
+        "start_at": made.start,
+        "end_at": made.end,
+        "score": made.score,
+        "reason": made.reason.replace("\x00", "\u2400"),
+        "normal": made.normal.replace("\x00", "\u2400"),
+        "count": made.count,
+        "contributions": [asdict(part) for part in made.contributions],
+        "details": {key: value.replace("\x00", "\u2400") for key, value in made.details.items()},
+        "model_id": one.model_id,
+    }
+
+
+def list_findings(connection: Connection, wanted: Wanted) -> list[Finding]:
+    """This will return findings, the most severe first and among those the newest, without their evidence."""
+    conditions = _conditions(wanted)
+    statement = (
+        _rows()
+        .where(*conditions)
+        .order_by(finding.c.severity.desc(), finding.c.score.desc(), finding.c.start_at.desc(), finding.c.id)
+        .limit(wanted.limit)
+    )
+    return [_finding(row) for row in connection.execute(statement)]
+
+
+def count_findings(connection: Connection, wanted: Wanted) -> int:
+    """This will return how many findings there are, whatever the limit."""
+    statement = select(func.count()).select_from(_FROM).where(*_conditions(wanted))
+    return int(connection.execute(statement).scalar_one())
+
+
+def findings_by_prefix(connection: Connection, prefix: str) -> list[Finding]:
+    """This will return the findings whose id begins with the text (dashes may be left out), at most ten."""
+    wanted = prefix.replace("-", "").lower()
+    text = func.replace(cast(finding.c.id, Text), "-", "")
+    statement = _rows().where(text.startswith(wanted, autoescape=True)).limit(10)
+    return [_finding(row) for row in connection.execute(statement)]
+
+
+def with_evidence(
+    connection: Connection, found: Iterable[Finding], most: int = MOST_EVIDENCE
+) -> list[Finding]:
+    """This will return the findings with the audit ids of their events, oldest first, at most `most` each.
+
+    Chunks are read once for all findings together. Events that retention dropped are missing.
+    """
+    listed = list(found)
+    ranked = (
+        select(
+            evidence.c.finding_id,
+            evidence.c.received_at,
+            event.c.chunk_id,
+            event.c.ordinal,
+            func.row_number()
+            .over(partition_by=evidence.c.finding_id, order_by=(evidence.c.received_at, evidence.c.event_key))
+            .label("place"),
+        )
+        .join(
+            event,
+            and_(
+                event.c.received_at == evidence.c.received_at,
+                event.c.event_key == evidence.c.event_key,
+            ),
+        )
+        .where(evidence.c.finding_id.in_([one.id for one in listed]))
+        .subquery()
+    )
+    rows = connection.execute(
+        select(ranked).where(ranked.c.place <= most).order_by(ranked.c.chunk_id, ranked.c.ordinal)
+    ).all()
+    ids = _audit_ids(connection, rows)
+    return [replace(one, evidence=tuple(dict.fromkeys(ids.get(one.id, ())))) for one in listed]
+
+
+class _AuditId(msgspec.Struct):
+    auditID: str = ""
+
+
+_audit_id: Final = msgspec.json.Decoder(_AuditId)
+
+
+def _audit_ids(connection: Connection, rows: Sequence[Row[Any]]) -> dict[UUID, list[str]]:
+    found: dict[UUID, list[tuple[datetime, str]]] = {}
+    held: tuple[object, int] | None = None
+    raws: list[bytes] = []
+    for row in rows:
+        place = (row.received_at.date(), row.chunk_id)
+        if place != held:
+            statement = select(chunk.c.data).where(chunk.c.day == place[0], chunk.c.id == place[1])
+            raws = unpack_chunk(bytes(connection.execute(statement).scalar_one()))
+            held = place
+        audit_id = _audit_id.decode(raws[row.ordinal]).auditID
+        found.setdefault(row.finding_id, []).append((row.received_at, audit_id))
+    return {number: [audit_id for _, audit_id in sorted(pairs)] for number, pairs in found.items()}
+
+
+_FROM: Final = finding.join(cluster, cluster.c.id == finding.c.cluster_id).join(
+    entity, entity.c.id == finding.c.entity_id
+)
+
+
+def _rows() -> Any:
+    return select(finding, cluster.c.name.label("cluster_name"), entity.c.username).select_from(_FROM)
+
+
+def _conditions(wanted: Wanted) -> list[Any]:
+    conditions: list[Any] = [finding.c.severity >= wanted.at_least.rank]
+    if wanted.cluster is not None:
+        conditions.append(cluster.c.name == wanted.cluster)
+    if wanted.kind is not None:
+        conditions.append(finding.c.kind == wanted.kind.value)
+    if wanted.name is not None:
+        conditions.append(finding.c.name == wanted.name)
+    if wanted.entity is not None:
+        conditions.append(entity.c.username == wanted.entity)
+    if wanted.states:
+        conditions.append(finding.c.state.in_(wanted.states))
+    if wanted.since is not None:
+        conditions.append(finding.c.end_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(finding.c.start_at < wanted.until)
+    return conditions
+
+
+def _finding(row: Row[Any]) -> Finding:
+    identity = identity_of(row.username)
+    details: Mapping[str, Any] = row.details
+    group = details.get("group", {})
+    return Finding(
+        id=row.id,
+        cluster=row.cluster_name,
+        entity=row.username,
+        entity_kind=identity.kind.value,
+        kind=FindingKind(row.kind),
+        name=row.name,
+        title=row.title,
+        severity=_SEVERITIES[row.severity],
+        attack=tuple(row.attack),
+        start=row.start_at,
+        end=row.end_at,
+        score=row.score,
+        reason=row.reason,
+        count=row._mapping[finding.c.count],
+        contributions=tuple(Contribution(**part) for part in row.contributions),
+        normal=row.normal,
+        state=row.state,
+        details={**{key: str(value) for key, value in details.items() if key != "group"}, **group},
+    )

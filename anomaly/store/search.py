@@ -1,0 +1,265 @@
+"""Questions about stored events: by user, verb, resource, namespace, name, outcome, agent, address and time.
+
+Texts become term ids first, so the search itself compares integers inside the day partitions that the time span leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+from zlib import crc32
+
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy.sql.elements import ColumnElement
+
+from anomaly.events.decode import decode_lines
+from anomaly.events.event import Event
+from anomaly.store.batch import ALLOWED, FINAL, LEVELS, STAGES
+from anomaly.store.chunks import unpack_chunk
+from anomaly.store.tables import chunk, cluster, entity, event, evidence, term
+from anomaly.windows.dimension import Dimension
+
+_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked; None or empty restricts nothing. Texts may hold `*` for anything. Times: [since, until)."""
+
+    cluster: str | None = None
+    users: tuple[str, ...] = ()
+    acting_as: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    codes: tuple[int, ...] = ()
+    outcome: str | None = None
+    """`allowed`, `refused` (401, 403 or forbidden), `failed` (allowed and 400 or above) or `ok`."""
+    audit_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    final_only: bool = False
+    limit: int = 100
+    newest_first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One stored event. `raw` is its JSON as received."""
+
+    received_at: datetime
+    event_key: UUID
+    cluster: str
+    user: str
+    verb: str
+    resource: str
+    namespace: str
+    name: str
+    code: int
+    allowed: bool
+    stage: str
+    level: str
+    address: str
+    agent: str
+    acting_as: str
+    raw: bytes
+
+    @property
+    def audit_id(self) -> str:
+        """The audit id as the event says: anybody can choose it."""
+        return self.event().auditID
+
+    def event(self) -> Event:
+        """This will decode the event again."""
+        return decode_lines(self.raw).events[0]
+
+
+_COLUMNS: Final = {
+    "verbs": (event.c.verb_id, Dimension.VERB),
+    "resources": (event.c.resource_id, Dimension.RESOURCE),
+    "namespaces": (event.c.namespace_id, Dimension.NAMESPACE),
+    "agents": (event.c.agent_id, Dimension.AGENT),
+    "addresses": (event.c.address_id, Dimension.ADDRESS),
+    "acting_as": (event.c.acting_id, Dimension.IMPERSONATED),
+}
+
+
+def search(connection: Connection, question: Question) -> list[Found]:
+    """This will return the events that answer the question, newest first unless asked otherwise, with their raw bytes."""
+    conditions = _conditions(connection, question)
+    if conditions is None:
+        return []
+    order = event.c.received_at.desc() if question.newest_first else event.c.received_at
+    statement = _rows().where(*conditions).order_by(order).limit(question.limit)
+    found = list(_with_raw(connection, connection.execute(statement).all()))
+    if question.audit_id is not None:
+        found = [one for one in found if one.audit_id == question.audit_id]
+    return found
+
+
+def count(connection: Connection, question: Question) -> int:
+    """This will return how many events answer the question."""
+    conditions = _conditions(connection, question)
+    if conditions is None:
+        return 0
+    return int(connection.execute(select(func.count()).select_from(event).where(*conditions)).scalar_one())
+
+
+def evidence_of(connection: Connection, finding_id: UUID, limit: int) -> list[Found]:
+    """This will return the events behind a finding, oldest first, at most `limit`."""
+    join = and_(evidence.c.received_at == event.c.received_at, evidence.c.event_key == event.c.event_key)
+    statement = (
+        _rows()
+        .join(evidence, join)
+        .where(evidence.c.finding_id == finding_id)
+        .order_by(event.c.received_at, event.c.event_key)
+        .limit(limit)
+    )
+    return list(_with_raw(connection, connection.execute(statement).all()))
+
+
+def _rows() -> Select[tuple[object, ...]]:
+    return select(
+        event.c.received_at,
+        event.c.event_key,
+        cluster.c.name.label("cluster"),
+        entity.c.username,
+        event.c.chunk_id,
+        event.c.ordinal,
+        event.c.code,
+        event.c.stage,
+        event.c.level,
+        event.c.flags,
+        event.c.verb_id,
+        event.c.resource_id,
+        event.c.namespace_id,
+        event.c.name_id,
+        event.c.address_id,
+        event.c.agent_id,
+        event.c.acting_id,
+    ).select_from(
+        event.join(cluster, cluster.c.id == event.c.cluster_id).join(entity, entity.c.id == event.c.entity_id)
+    )
+
+
+def _conditions(connection: Connection, question: Question) -> list[ColumnElement[bool]] | None:
+    """The WHERE clause; None when some text never occurred, so nothing can be found."""
+    conditions: list[ColumnElement[bool]] = []
+    if question.cluster is not None:
+        number = connection.execute(select(cluster.c.id).where(cluster.c.name == question.cluster)).scalar()
+        if number is None:
+            return None
+        conditions.append(event.c.cluster_id == number)
+    if question.since is not None:
+        conditions.append(event.c.received_at >= question.since)
+    if question.until is not None:
+        conditions.append(event.c.received_at < question.until)
+    wanted: list[tuple[ColumnElement[int], list[int]]] = []
+    if question.users:
+        wanted.append((event.c.entity_id, _entities(connection, question.users)))
+    for field, (column, dimension) in _COLUMNS.items():
+        if texts := getattr(question, field):
+            wanted.append((column, _terms(connection, dimension, texts)))
+    if question.names:
+        patterns = [f"* */{name}" for name in question.names]
+        wanted.append((event.c.name_id, _terms(connection, Dimension.NAME, patterns)))
+    for asked, ids in wanted:
+        if not ids:
+            return None
+        conditions.append(asked.in_(ids))
+    if question.codes:
+        conditions.append(event.c.code.in_(question.codes))
+    if question.audit_id is not None:
+        crc = crc32(question.audit_id.encode("utf-8", "surrogatepass"))
+        conditions.append(event.c.audit_crc == (crc if crc < 2**31 else crc - 2**32))
+    if question.final_only:
+        conditions.append(event.c.flags.op("&")(FINAL) != 0)
+    if question.outcome is not None:
+        conditions.append(_OUTCOMES[question.outcome])
+    return conditions
+
+
+_ALLOWED: Final[ColumnElement[bool]] = event.c.flags.op("&")(ALLOWED) != 0
+_OUTCOMES: Final[dict[str, ColumnElement[bool]]] = {
+    "allowed": _ALLOWED,
+    "refused": event.c.flags.op("&")(ALLOWED) == 0,
+    "failed": and_(_ALLOWED, event.c.code >= 400),
+    "ok": and_(_ALLOWED, event.c.code < 400),
+}
+OUTCOMES: Final = tuple(_OUTCOMES)
+
+
+def _like(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%")
+
+
+def _terms(connection: Connection, dimension: Dimension, texts: Sequence[str]) -> list[int]:
+    return _ids(connection, term.c.id, term.c.value, texts, term.c.dimension == int(dimension))
+
+
+def _entities(connection: Connection, texts: Sequence[str]) -> list[int]:
+    return _ids(connection, entity.c.id, entity.c.username, texts)
+
+
+def _ids(
+    connection: Connection,
+    number: ColumnElement[int],
+    value: ColumnElement[str],
+    texts: Sequence[str],
+    *also: ColumnElement[bool],
+) -> list[int]:
+    exact = [text for text in texts if "*" not in text]
+    patterns = [text for text in texts if "*" in text]
+    either = [value.in_(exact)] if exact else []
+    either += [value.like(_like(pattern), escape="\\") for pattern in patterns]
+    return [int(one) for one in connection.execute(select(number).where(*also, or_(*either))).scalars()]
+
+
+def _with_raw(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> Iterator[Found]:
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        texts = _texts(connection, part)
+        raws = _raws(connection, {(row.received_at.date(), row.chunk_id) for row in part})
+        for row in part:
+            _, _, name = texts.get(row.name_id, "").partition(" ")
+            yield Found(
+                received_at=row.received_at,
+                event_key=row.event_key,
+                cluster=row.cluster,
+                user=row.username,
+                verb=texts.get(row.verb_id, ""),
+                resource=texts.get(row.resource_id, ""),
+                namespace=texts.get(row.namespace_id, ""),
+                name=name.partition("/")[2],
+                code=row.code,
+                allowed=bool(row.flags & ALLOWED),
+                stage=STAGES[row.stage],
+                level=LEVELS[row.level],
+                address=texts.get(row.address_id, ""),
+                agent=texts.get(row.agent_id, ""),
+                acting_as=texts.get(row.acting_id, ""),
+                raw=raws[row.received_at.date(), row.chunk_id][row.ordinal],
+            )
+
+
+def _texts(connection: Connection, rows: Iterable[Row[tuple[object, ...]]]) -> dict[int, str]:
+    columns = ("verb_id", "resource_id", "namespace_id", "name_id", "address_id", "agent_id", "acting_id")
+    ids = {getattr(row, column) for row in rows for column in columns}
+    found = connection.execute(select(term.c.id, term.c.value).where(term.c.id.in_(ids - {0})))
+    return {int(number): str(value) for number, value in found}
+
+
+def _raws(connection: Connection, chunks: set[tuple[date, int]]) -> dict[tuple[date, int], list[bytes]]:
+    if not chunks:
+        return {}
+    statement = select(chunk.c.day, chunk.c.id, chunk.c.data).where(
+        tuple_(chunk.c.day, chunk.c.id).in_(chunks)
+    )
+    return {(day, number): unpack_chunk(bytes(data)) for day, number, data in connection.execute(statement)}
