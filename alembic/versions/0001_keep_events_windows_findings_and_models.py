@@ -188,6 +188,12 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("card", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
+            "peers",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="the peer groups it was trained with, by cluster",
+        ),
+        sa.Column(
             "artifact",
             sa.LargeBinary(),
             nullable=False,

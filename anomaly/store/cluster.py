@@ -94,7 +94,7 @@ def server_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def make_cluster(layout: Layout, binaries: Binaries, account: Account) -> None:
+def make_cluster(layout: Layout, binaries: Binaries, account: Account, *, sync: bool = True) -> None:
     """Run initdb. This will leave either a whole cluster or none; raises DatabaseUnavailable with initdb's
     own words.
     """
@@ -113,7 +113,7 @@ def make_cluster(layout: Layout, binaries: Binaries, account: Account) -> None:
                 binaries.program("initdb"),
                 "-D",
                 server_path(new),
-                *_initdb_options(binaries, account),
+                *_initdb_options(binaries, account, sync),
             ],
             check=False,
             cwd=new,
@@ -143,7 +143,7 @@ def make_cluster(layout: Layout, binaries: Binaries, account: Account) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _initdb_options(binaries: Binaries, account: Account) -> list[str]:
+def _initdb_options(binaries: Binaries, account: Account, sync: bool) -> list[str]:
     # C.UTF-8 orders by code point: quick, and the same on every system, so that no index breaks after an
     # upgrade of libc.
     major = int(binaries.version(account).split(".")[0])
@@ -154,6 +154,7 @@ def _initdb_options(binaries: Binaries, account: Account) -> list[str]:
         "--auth=scram-sha-256",
         "--encoding=UTF8",
         "--data-checksums",
+        *([] if sync else ["--no-sync"]),
         *(locale if major >= 17 else ["--locale=C.UTF-8"]),
     ]
 

@@ -29,6 +29,7 @@ from anomaly.store.binaries import find_binaries, reachable
 from anomaly.store.cluster import (
     DATABASE,
     ROLE,
+    SOCKET,
     SUPERUSER,
     Layout,
     configure,
@@ -104,7 +105,7 @@ class Embedded:
 
     def status(self) -> EmbeddedStatus:
         """Look without touching. This will start nothing."""
-        if not (self._layout.cluster / "PG_VERSION").exists():
+        if not self._is_made():
             return EmbeddedStatus("absent", None, self._layout.folder)
         found = read_postmaster(self._layout.cluster)
         if found is None or not is_alive(found.pid, self._marker):
@@ -121,6 +122,10 @@ class Embedded:
         with self._locked():
             status = self.status()
             if status.pid is None:
+                if self._answers():
+                    self._fail(
+                        "The embedded database was started in another container, and must be stopped there."
+                    )
                 return False
             os.kill(status.pid, signal.SIGINT)
             deadline = time.monotonic() + self._options.start_timeout.total_seconds()
@@ -136,6 +141,15 @@ class Embedded:
 
     def _is_ready(self) -> bool:
         return self.status().state == "ready" and self._layout.password.exists()
+
+    def _is_made(self) -> bool:
+        try:
+            return (self._layout.cluster / "PG_VERSION").exists()
+        except OSError as refused:
+            raise DatabaseUnavailable(
+                f"The data directory {self._data_dir} cannot be looked into: {refused.strerror}.",
+                hint="It may belong to another user; set ANOMALY_DATA_DIR to a folder of your own.",
+            ) from refused
 
     def _make_folders(self) -> None:
         try:
@@ -192,14 +206,14 @@ class Embedded:
             time.sleep(_POLL)
 
     def _launch(self, account: Account, life: int, deadline: float) -> None:
-        layout = self._layout
+        layout, parameters = self._layout, server_parameters(self._options, self._layout.name)
         binaries = reachable(find_binaries(self._cluster_major()), account)
         try:
-            if not (layout.cluster / "PG_VERSION").exists():
+            if not self._is_made():
                 self._say(f"Making a PostgreSQL {binaries.version(account)} database in {layout.folder}")
-                make_cluster(layout, binaries, account)
+                make_cluster(layout, binaries, account, sync=parameters["fsync"] != "off")
             self._clear_leftovers(account)
-            configure(layout, server_parameters(self._options, layout.name), account)
+            configure(layout, parameters, account)
             directory = ["-D", server_path(layout.cluster), "-k", "../run"]
             command = [str(binaries.program("postgres")), *directory, "-c", self._marker]
             with layout.log.open("wb" if _size(layout.log) > _LOG_KEPT else "ab") as log:
@@ -243,6 +257,8 @@ class Embedded:
             left.unlink()
 
     def _answers(self) -> bool:
+        if not (self._layout.run / SOCKET).exists():
+            return False
         try:
             self._connect(SUPERUSER, "postgres").close()
         except psycopg.OperationalError:

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from anomaly.store.batch import Batch
 from anomaly.store.events import DAY_US
 from anomaly.windows.entity import CLUSTER_WIDE
+from anomaly.windows.firsts import Firsts
 
 _REMEMBERED: Final = 200_000
+_READ_AT_ONCE: Final = 50_000
 Ints = NDArray[np.int64]
 Sighting = tuple[int, int]
 
 
-class Firsts:
+class Sightings:
     """Writes sightings. One for each process; what it remembers is bounded and only believed once committed."""
 
     def __init__(self) -> None:
@@ -106,3 +108,20 @@ def _extremes(entities: Ints, terms: Ints, first: Ints, last: Ints) -> tuple[Int
     lowest = np.minimum.reduceat(first[order], starts)
     highest = np.maximum.reduceat(last[order], starts)
     return packed[starts] >> 32, packed[starts] & 0xFFFFFFFF, lowest, highest
+
+
+def load_firsts(connection: psycopg.Connection[tuple[object, ...]], cluster_id: int) -> Firsts:
+    """This will return every first sighting of a cluster: 24 bytes each while loading, 16 after."""
+    blocks: list[NDArray[np.int64]] = []
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(
+            "SELECT entity_id::bigint, term_id::bigint, (extract(epoch FROM first_at) * 1000000)::bigint"
+            " FROM anomaly.seen WHERE cluster_id = %s",
+            [cluster_id],
+        )
+        while rows := cursor.fetchmany(_READ_AT_ONCE):
+            blocks.append(np.array(rows, dtype=np.int64))
+    if not blocks:
+        return Firsts.none()
+    entity, term, first = np.concatenate(blocks).T
+    return Firsts.of(entity, term, first)

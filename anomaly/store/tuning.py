@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from anomaly.settings import DatabaseSettings
 
 
@@ -44,6 +46,9 @@ def server_parameters(settings: DatabaseSettings, name: str) -> dict[str, str]:
         "log_rotation_age": "1d",
         "log_rotation_size": "0",
     }
+    if sys.platform == "linux":
+        # After a crash every file is synced before recovery: one call for all instead of one for each partition.
+        chosen["recovery_init_sync_method"] = "syncfs"
     kept = {
         "listen_addresses": "",
         "unix_socket_permissions": "0700",

@@ -15,7 +15,7 @@ from anomaly.rules import RuleSet
 from anomaly.store.batch import Batch, BatchMaker
 from anomaly.store.events import days_of, keep_events
 from anomaly.store.evidence import keep_matches
-from anomaly.store.firsts import Firsts
+from anomaly.store.firsts import Sightings
 from anomaly.store.partitions import make_partitions
 from anomaly.store.quarantine import keep_rejects
 from anomaly.store.windows import keep_parts
@@ -61,7 +61,7 @@ class Writer:
         self._connect = connect
         self._connection: Connection | None = None
         self._maker = BatchMaker(rules)
-        self._firsts = Firsts()
+        self._firsts = Sightings()
         self._span_us = span_us
         self._days: set[date] = set()
 
@@ -109,7 +109,7 @@ class Writer:
             # The server may have been replaced by a restored one: what is remembered of it is not worth keeping.
             self._connection = None
             self._maker.forget()
-            self._firsts = Firsts()
+            self._firsts = Sightings()
             self._days.clear()
 
     def _write(

@@ -15,6 +15,7 @@ model = Table(
     Column("state", Text, nullable=False, comment="candidate, champion or retired"),
     Column("sha256", Text, nullable=False),
     Column("card", JSONB, nullable=False),
+    Column("peers", JSONB, nullable=False, comment="the peer groups it was trained with, by cluster"),
     Column(
         "artifact", LargeBinary, nullable=False, comment="npz and JSON, never a pickle: models/artifact.py"
     ),

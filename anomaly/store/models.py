@@ -1,0 +1,112 @@
+"""Models: their artifacts, cards and states. Every replica reads the champion from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from anomaly.errors import NoModel, NotFound
+from anomaly.store.tables import model as table
+from models.model import Model
+
+CHAMPION = "champion"
+CANDIDATE = "candidate"
+RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A model as it is kept, without its artifact. `peers` are the peer groups it was trained with, by cluster id."""
+
+    id: int
+    state: str
+    sha256: str
+    card: dict[str, Any]
+    peers: dict[str, Any]
+    created_at: datetime
+    promoted_at: datetime | None
+
+
+_COLUMNS = (
+    table.c.id,
+    table.c.state,
+    table.c.sha256,
+    table.c.card,
+    table.c.peers,
+    table.c.created_at,
+    table.c.promoted_at,
+)
+
+
+def keep_model(connection: Connection, model: Model, peers: dict[str, Any]) -> int:
+    """This will keep a model as a candidate, and return its id."""
+    made = connection.execute(
+        insert(table)
+        .values(
+            state=CANDIDATE,
+            sha256=model.digest,
+            card=model.card.to_dict(),
+            peers=peers,
+            artifact=model.artifact.data,
+        )
+        .returning(table.c.id)
+    )
+    return int(made.scalar_one())
+
+
+def promote_model(connection: Connection, number: int) -> None:
+    """This will make a model the champion; the one before is retired. Raises NotFound."""
+    connection.execute(
+        update(table).where(table.c.state == CHAMPION, table.c.id != number).values(state=RETIRED)
+    )
+    done = connection.execute(
+        update(table).where(table.c.id == number).values(state=CHAMPION, promoted_at=func.now())
+    )
+    if not done.rowcount:
+        raise NotFound(f"There is no model {number}.", hint="`anomaly models list` shows them.")
+
+
+def previous_champion(connection: Connection) -> Kept:
+    """This will return the model that was champion before the present one. Raises NotFound when there is none."""
+    row = connection.execute(
+        select(*_COLUMNS)
+        .where(table.c.state == RETIRED, table.c.promoted_at.is_not(None))
+        .order_by(table.c.promoted_at.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        raise NotFound("There is no earlier champion to go back to.")
+    return Kept(*row)
+
+
+def list_models(connection: Connection, limit: int = 50) -> list[Kept]:
+    """This will return the newest models, newest first."""
+    rows = connection.execute(select(*_COLUMNS).order_by(table.c.id.desc()).limit(limit))
+    return [Kept(*row) for row in rows]
+
+
+def find_model(connection: Connection, number: int) -> Kept:
+    """This will return one model. Raises NotFound."""
+    row = connection.execute(select(*_COLUMNS).where(table.c.id == number)).first()
+    if row is None:
+        raise NotFound(f"There is no model {number}.", hint="`anomaly models list` shows them.")
+    return Kept(*row)
+
+
+def champion(connection: Connection) -> Kept:
+    """This will return the model in use. Raises NoModel when none was trained."""
+    row = connection.execute(select(*_COLUMNS).where(table.c.state == CHAMPION)).first()
+    if row is None:
+        raise NoModel(
+            "No model has been trained yet.", hint="Run `anomaly train` once there are some hours of events."
+        )
+    return Kept(*row)
+
+
+def load_model(connection: Connection, kept: Kept) -> Model:
+    """This will load a model, checking that its artifact is what was kept. Raises models.UntrustedArtifact."""
+    data = connection.execute(select(table.c.artifact).where(table.c.id == kept.id)).scalar_one()
+    return Model.load(bytes(data), kept.sha256)
