@@ -37,8 +37,9 @@ class Shrinkage:
     """How far one's own past is trusted."""
 
     pseudo_windows: float = 30.0
-    scale_floor: float = 0.15
-    """Least spread, in log1p units: less than a sixth more or fewer is never strange."""
+    scale_floor: float = 0.3
+    """Least spread, in log1p units: a third more or fewer is never strange, nor is one where there was none.
+    On the recorded control plane 0.15 made single requests as strange as attacks (AUPRC 0.84 against 0.97)."""
     half_life_days: float = 14.0
 
 

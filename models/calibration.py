@@ -22,8 +22,9 @@ from models.errors import NotEnoughData
 
 EXACT = 256
 """The highest quiet scores are all kept; below them one for every percent that p grows."""
-STEADIEST, HEAVIEST = 0.0, 0.5
-"""Bounds of the tail's shape: no end point (p never reaches 0), and a finite variance."""
+STEADIEST, HEAVIEST = 0.0, 0.25
+"""Bounds of the tail's shape: no end point (p never reaches 0), and not so heavy that one odd window hides all
+others (what is calibrated is a sum of surprises, whose own tail is exponential)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,9 @@ What does not: where windows come from, where models are kept, and what time it 
 To add a step: one file with one function, called in `run.py` at its place, and its line on the card.
 """
 
+from training.feedback import Reviewed, Taught
 from training.matrix import Matrix
 from training.recipe import RECIPES, Recipe
 from training.run import Candidate, run
 
-__all__ = ["RECIPES", "Candidate", "Matrix", "Recipe", "run"]
+__all__ = ["RECIPES", "Candidate", "Matrix", "Recipe", "Reviewed", "Taught", "run"]

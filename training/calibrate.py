@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.calibration import Calibration
 from models.detector import Channel, Detector
+from training.clean import too_strange
 from training.fit import Prepared, see_left_out
 from training.matrix import Matrix
 from training.recipe import Recipe
@@ -44,7 +45,11 @@ def calibrated(
         notes.append(
             f"Only {len(later)} later windows: calibrated on those of the fit as well, which flatters it."
         )
-    return Calibrated(replace(detector, calibration=Calibration.of(statistic)), rows, statistic, tuple(notes))
+    strange = too_strange(statistic, recipe.set_aside)
+    if strange.any():
+        notes.append(f"{int(strange.sum())} calibration windows far above all others set aside: review them.")
+    calibration = Calibration.of(statistic[~strange])
+    return Calibrated(replace(detector, calibration=calibration), rows, statistic, tuple(notes))
 
 
 def left_out_statistic(detector: Detector, matrix: Matrix, rows: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -53,18 +58,19 @@ def left_out_statistic(detector: Detector, matrix: Matrix, rows: NDArray[np.intp
     return detector.combination.of(detector.surprises(detector.raw(columns, aggregates)))
 
 
-def borrowed(detector: Detector, everyone: Calibrated, matrix: Matrix, recipe: Recipe) -> Detector:
+def borrowed(detector: Detector, sample: Prepared, everyone: Calibrated, matrix: Matrix) -> Detector:
     """This will judge a kind of few windows by the top-three channel on the scale of all kinds together.
 
     Deviations are in spreads for every kind, which is what makes their scales comparable.
     """
-    place = everyone.detector.channels.index(Channel.TOP_THREE)
-    heard = everyone.detector.judge(matrix.batch(everyone.rows), recipe.jobs).surprises[:, place]
+    scale = Calibration.of(sample.aggregates[:, 0, 1])
+    batch = matrix.batch(everyone.rows)
+    sizes = np.concatenate([everyone.detector.see(block)[1][:, 0, 1] for block in batch.blocks()])
     return replace(
         detector,
         channels=(Channel.TOP_THREE,),
-        scales=(everyone.detector.scales[place],),
-        calibration=Calibration.of(heard),
+        scales=(scale,),
+        calibration=Calibration.of(scale.surprise(sizes)),
     )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration import Calibration
 from models.errors import ModelError
 from training.matrix import Matrix
 
+UNLIKELY = 0.01
+"""Expected windows as strange as one set aside."""
 LEAST_ROWS = 20
 """Rows any entity may give, however few there are in all."""
 
@@ -35,6 +38,24 @@ def quieten(
     first = np.searchsorted(sorted_owner, sorted_owner)
     place = np.arange(len(rows)) - first
     return np.sort(rows[order[by_owner[place < most]]])
+
+
+def too_strange(statistic: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    """This will mark the calibration windows to set aside until reviewed, at most this share and at least one.
+
+    A window is set aside when, by the tail of the rest, not one in a hundred such sets holds one as strange. A
+    heavy tail of ordinary windows is thus left alone; a forgotten attack far above everything is not.
+    """
+    marked = np.zeros(len(statistic), dtype=np.bool_)
+    if len(statistic) < LEAST_ROWS or share <= 0:
+        return marked
+    order = np.argsort(statistic, kind="stable")
+    most = max(1, int(share * len(statistic)))
+    rest = np.sort(statistic)[:-most]
+    hazard = Calibration.of(rest)
+    expected = len(statistic) * hazard.p_values(statistic[order[-most:]])
+    marked[order[-most:]] = expected < UNLIKELY
+    return marked
 
 
 def strangest(statistic: NDArray[np.float64], rows: NDArray[np.intp], count: int) -> list[int]:

@@ -32,7 +32,7 @@ class Recipe:
     channels: tuple[Channel, ...] = (Channel.FOREST, Channel.TOP_THREE)
     try_channels: bool = False
     """Also fit an extended forest, and keep whichever set of channels finds most planted deviations."""
-    combination: Combination = Combination.FISHER
+    combination: Combination = Combination.HARMONIC
     shrinkage: Shrinkage = field(default_factory=Shrinkage)
     fall_weight: float = 0.3
     clip: float = 30.0
@@ -44,6 +44,8 @@ class Recipe:
     most_calibration: int = 100_000
     most_any: int = 100_000
     """Windows the detector for unknown kinds is trained on."""
+    set_aside: float = 0.005
+    """Most of the calibration windows left out as too strange until someone has looked at them; 0 turns it off."""
     review: int = 20
     """Strangest calibration windows put before a reviewer."""
     budget: Budget = field(default_factory=Budget)

@@ -1,0 +1,167 @@
+"""Reviewers' verdicts into leaf lessons, and the guard that no attack is whitened by them.
+
+For the windows of a kind, with S the statistic, L the line of the budget and push(x) the sum of a window's leaves:
+
+    minimise  sum over false alarms of max(0, S + push - L + margin)^2
+            + sum over true findings and anchors of max(0, L + margin - S - push)^2  +  |push|^2
+
+Anchors are planted deviations the model finds; they hold the line against verdicts. Lessons that would still lose
+a confirmed attack or a planted deviation of another draw are halved, and given up when that is not enough.
+Reference: Das et al., "Active Anomaly Discovery", ICDM 2016, https://doi.org/10.1109/ICDM.2016.0102.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+
+from models.calibration import Calibration
+from models.detector import Batch, Detector
+from models.errors import ModelError
+from models.feedback import LeafLessons
+from models.model import ANY, Model
+from training.evaluate import judge_matrix
+from training.matrix import Matrix
+from training.planting import Planted
+from training.recipe import Recipe
+
+BOUND = 4.0
+"""Most nats verdicts may take or give: a window of p = 1e-4 can become one of 1 in 200, not an ordinary one."""
+MARGIN = 0.5
+"""Nats beyond the line a verdict asks for."""
+STRENGTHS = (1.0, 0.5, 0.25)
+MOST_ANCHORS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Reviewed:
+    """Windows reviewers judged: `true` marks attacks, all others were benign or false alarms."""
+
+    matrix: Matrix
+    true: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if self.true.shape != (len(self.matrix),):
+            raise ModelError("A verdict is needed for each reviewed window.")
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What the verdicts did: rows of the reviewed windows that vanish or appear, and the reason in a sentence."""
+
+    strength: float
+    """1 when taken whole, 0 when refused."""
+    vanished: tuple[int, ...]
+    appeared: tuple[int, ...]
+    reason: str
+
+
+def teach(
+    detector: Detector, windows: Batch, true: NDArray[np.bool_], anchors: Batch, line: float
+) -> LeafLessons:
+    """This will learn the pushes of one kind's leaves; `line` is the statistic at the budget's threshold."""
+    if detector.forest is None:
+        raise ModelError("A detector without a forest has no leaves to teach.")
+    parts = [part for part in (windows, anchors) if len(part)]
+    untaught = replace(detector, lessons=None, _near={})
+    statistic = np.concatenate([untaught.judge(part).statistic for part in parts])
+    leaves = np.concatenate([detector.forest.leaves(untaught.see(part)[2]) for part in parts])
+    wanted = np.concatenate([np.where(true, 1.0, -1.0), np.ones(len(anchors))])
+    # An anchor the model never found asks for nothing: verdicts are not the place to make it found.
+    heft = np.concatenate([np.ones(len(windows)), (statistic[len(windows) :] > line).astype(np.float64)])
+    named, place = np.unique(leaves, return_inverse=True)
+    shape = (len(leaves), len(named))
+    start = np.arange(0, leaves.size + 1, leaves.shape[1])
+    falls = csr_matrix((np.ones(leaves.size), place.ravel(), start), shape=shape)
+
+    def loss(push: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        short = np.maximum(0.0, MARGIN - wanted * (statistic + falls @ push - line))
+        slope = -2.0 * (falls.T @ (heft * wanted * short)) + 2.0 * push
+        return float(heft @ (short * short) + push @ push), np.asarray(slope)
+
+    solved = minimize(loss, np.zeros(len(named)), jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    push = np.zeros(len(detector.forest.trees.feature), dtype=np.float32)
+    push[named] = solved.x
+    return LeafLessons(push, BOUND)
+
+
+def hear(
+    model: Model,
+    reviewed: Reviewed,
+    anchors: Planted,
+    guard: Planted,
+    confirmed: Matrix,
+    threshold: float,
+    recalibrate: Recalibrate,
+    recipe: Recipe,
+) -> tuple[Model, Taught]:
+    """This will give the model with the verdicts heard, or the same model and why not.
+
+    `recalibrate` calibrates a taught detector of a kind again. Refuses lessons by which a confirmed attack, a true
+    finding or a planted deviation of the guard that was found is found no more.
+    """
+    model.layout.require(reviewed.matrix.layout)
+    lessons = _lessons(model, reviewed, anchors, threshold)
+    if not lessons:
+        return model, Taught(0.0, (), (), "No verdicts on windows of a kind with a forest.")
+    true = reviewed.matrix.part(reviewed.true)
+    must = [one for one in (guard.matrix, confirmed, true) if len(one)]
+    before = [_found(model, one, threshold, recipe) for one in must]
+    shown = _found(model, reviewed.matrix, threshold, recipe)
+    for strength in STRENGTHS:
+        detectors = dict(model.detectors)
+        for kind, learned in lessons.items():
+            weaker = LeafLessons((learned.push * strength).astype(np.float32), learned.bound)
+            detectors[kind] = recalibrate(replace(detectors[kind], lessons=weaker, _near={}))
+        taught = replace(model, detectors=detectors)
+        lost = sum(
+            int((was & ~_found(taught, one, threshold, recipe)).sum())
+            for was, one in zip(before, must, strict=True)
+        )
+        if lost:
+            continue
+        now = _found(taught, reviewed.matrix, threshold, recipe)
+        vanished, appeared = np.flatnonzero(shown & ~now), np.flatnonzero(now & ~shown)
+        reason = (
+            f"{len(vanished)} of {int(shown.sum())} reviewed findings vanish by verdicts; no attack is lost."
+        )
+        return taught, Taught(strength, tuple(vanished.tolist()), tuple(appeared.tolist()), reason)
+    return model, Taught(0.0, (), (), "Verdicts refused: with them attacks found before would be lost.")
+
+
+class Recalibrate:
+    """Calibrates a detector again on the windows it was calibrated on, whose statistics verdicts have moved."""
+
+    def __init__(self, matrix: Matrix, rows: dict[str, NDArray[np.intp]], recipe: Recipe) -> None:
+        self.matrix = matrix
+        self.rows = rows
+        self.recipe = recipe
+
+    def __call__(self, detector: Detector) -> Detector:
+        """This will calibrate again; a detector without calibration windows of its own stays as it is."""
+        rows = self.rows.get(detector.kind)
+        if rows is None or not len(rows):
+            return detector
+        statistic = detector.judge(self.matrix.batch(rows), self.recipe.jobs).statistic
+        return replace(detector, calibration=Calibration.of(statistic))
+
+
+def _lessons(model: Model, reviewed: Reviewed, anchors: Planted, threshold: float) -> dict[str, LeafLessons]:
+    learned = {}
+    for kind, detector in model.detectors.items():
+        rows = np.flatnonzero(reviewed.matrix.kind == kind)
+        if kind == ANY or detector.forest is None or not len(rows):
+            continue
+        held = np.flatnonzero(anchors.matrix.kind == kind)[:MOST_ANCHORS]
+        line = detector.calibration.score_at(threshold)
+        batch = reviewed.matrix.batch(rows)
+        learned[kind] = teach(detector, batch, reviewed.true[rows], anchors.matrix.batch(held), line)
+    return learned
+
+
+def _found(model: Model, matrix: Matrix, threshold: float, recipe: Recipe) -> NDArray[np.bool_]:
+    return judge_matrix(model, matrix, np.arange(len(matrix)), recipe.jobs) <= threshold
