@@ -268,6 +268,11 @@ def _prepared(name: str, server: str | None, authority: str | None, embed: Path 
 
 
 def _address(options: ServeSettings) -> str:
+    if options.port == 0:
+        raise UsageError(
+            "serve.port is 0, so the port is only known once the service runs.",
+            hint="Give the address with --server.",
+        )
     scheme = "https" if options.tls_cert else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
     return f"{scheme}://{host}:{options.port}"

@@ -1,0 +1,245 @@
+"""Group commit: bodies that wait at the same time share one transaction, and nobody hears of it before it is durable.
+
+A few threads, each with its own writer, take what is waiting. While they work more comes, so groups grow by themselves as
+load does, and a single body never waits for company.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg
+
+from anomaly.errors import DatabaseUnavailable
+from anomaly.events.decode import Decoded
+from anomaly.sources.webhook import Body, Limits, unwrap, whole
+from anomaly.store.writer import Arrival, Receipt, Writer
+from anomaly.web.problem import ComeBack
+
+log = logging.getLogger(__name__)
+
+GROUP_EVENTS: Final = 8_000
+GROUP_BYTES: Final = 32 << 20
+PIECE_EVENTS: Final = 20_000
+"""Events of one chunk: their places in it must fit 16 bits."""
+
+WRITERS: Final = 2
+"""While one waits for PostgreSQL the other decodes; Python runs one at a time, so more would only make groups smaller."""
+
+SOURCE: Final = "webhook"
+
+# The body is not to blame for these: the server is away, full, read-only or of another release.
+_NOT_THE_BODY: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+    psycopg.ProgrammingError,
+    psycopg.NotSupportedError,
+    DatabaseUnavailable,
+    MemoryError,
+)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    cluster_id: int
+    body: Body
+    answer: Future[Receipt] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class _Member:
+    """A body that is decoded, in the group it will be committed with."""
+
+    waiting: _Waiting
+    decoded: Decoded
+
+
+class GroupCommit:
+    """Takes bodies from the event loop and has threads write them. `close` finishes what was taken."""
+
+    def __init__(self, make_writer: Callable[[], Writer], limits: Limits, writers: int = WRITERS) -> None:
+        self._make_writer = make_writer
+        self._limits = limits
+        self._queue: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"writer-{number}", daemon=True)
+            for number in range(writers)
+        ]
+
+    def start(self) -> None:
+        """This will start the threads. Call it once everything is loaded: what is in memory then is never scanned again."""
+        gc.collect()
+        gc.freeze()
+        # Decoded events are not tracked; what is left would be scanned in vain every 700 allocations.
+        gc.set_threshold(50_000, 20, 100)
+        for thread in self._threads:
+            thread.start()
+
+    def close(self, within: float) -> None:
+        """This will let the threads finish what is waiting and end them; after `within` seconds it waits no longer."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(max(0.0, within / len(self._threads)))
+        self._refuse_the_waiting("The service is stopping.")
+
+    def submit(self, cluster_id: int, body: Body) -> asyncio.Future[Receipt]:
+        """This will queue a body; the future has the receipt once it is durable.
+
+        It raises ComeBack when nothing of the body was kept and sending it again later will help.
+        """
+        waiting = _Waiting(cluster_id, body)
+        with self._changed:
+            if self._closing:
+                raise ComeBack("The service is stopping.")
+            self._queue.append(waiting)
+            self._changed.notify()
+        return asyncio.wrap_future(waiting.answer)
+
+    def _run(self) -> None:
+        writer = self._make_writer()
+        try:
+            while (first := self._first()) is not None:
+                self._commit(writer, self._group(first))
+        finally:
+            writer.close()
+
+    def _first(self) -> _Waiting | None:
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            return self._queue.popleft() if self._queue else None
+
+    def _another(self, room: int) -> _Waiting | None:
+        with self._changed:
+            return self._queue.popleft() if self._queue and self._queue[0].body.size <= room else None
+
+    def _group(self, first: _Waiting) -> list[_Member]:
+        members = []
+        room, events = GROUP_BYTES, 0
+        following: _Waiting | None = first
+        while following is not None:
+            decoded = self._decode(following.body)
+            members.append(_Member(following, decoded))
+            room -= following.body.size
+            events += len(decoded.events)
+            following = self._another(room) if events < GROUP_EVENTS else None
+        return members
+
+    def _decode(self, body: Body) -> Decoded:
+        try:
+            return unwrap(body, self._limits)
+        except Exception as fault:
+            log.exception("a body could not be decoded", extra={"size": body.size})
+            return whole(body, f"decoding failed: {type(fault).__name__}: {fault}")
+
+    def _commit(self, writer: Writer, members: list[_Member], *, again: bool = True) -> None:
+        try:
+            receipts = _write(writer, members)
+        except _NOT_THE_BODY as fault:
+            # A server that was restarted is only noticed by using the dead connection; the writer then makes a new one.
+            if again and isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError):
+                self._commit(writer, members, again=False)
+            else:
+                self._give_up(members, fault)
+        except Exception as fault:
+            self._find_the_culprit(writer, members, fault)
+        else:
+            for member, receipt in zip(members, receipts, strict=True):
+                member.waiting.answer.set_result(receipt)
+
+    def _find_the_culprit(self, writer: Writer, members: list[_Member], fault: Exception) -> None:
+        if len(members) > 1:
+            for member in members:
+                self._commit(writer, [member])
+        elif members[0].decoded.events:
+            self._set_apart(writer, members[0], fault)
+        else:
+            self._give_up(members, fault)
+
+    def _set_apart(self, writer: Writer, member: _Member, fault: Exception) -> None:
+        """A body that cannot be stored would come four times more and then be lost: it is kept in quarantine instead."""
+        log.error("a body could not be stored and goes to quarantine", exc_info=fault)
+        first = str(fault).split("\n")[0]
+        member.decoded = whole(member.waiting.body, f"storing failed: {type(fault).__name__}: {first}")
+        self._commit(writer, [member])
+
+    def _give_up(self, members: list[_Member], fault: Exception) -> None:
+        reason = str(fault).split("\n")[0][:300]
+        log.warning("bodies refused for now", extra={"bodies": len(members), "reason": reason})
+        for member in members:
+            member.waiting.answer.set_exception(ComeBack("The database cannot store this now."))
+        # The next ones would each find out for themselves, one time-out after the other.
+        self._refuse_the_waiting("The database cannot store this now.")
+
+    def _refuse_the_waiting(self, why: str) -> None:
+        with self._changed:
+            refused = list(self._queue)
+            self._queue.clear()
+        for waiting in refused:
+            waiting.answer.set_exception(ComeBack(why))
+
+
+def _write(writer: Writer, members: Sequence[_Member]) -> list[Receipt]:
+    """Write the group in one transaction, each cluster's bodies as one; returns a receipt for each body."""
+    clusters: dict[int, list[int]] = {}
+    for place, member in enumerate(members):
+        clusters.setdefault(member.waiting.cluster_id, []).append(place)
+    merged = {
+        number: _merge([members[place].decoded for place in places]) for number, places in clusters.items()
+    }
+    arrivals = [
+        Arrival(number, SOURCE, piece)
+        for number, decoded in merged.items()
+        for piece in decoded.split(PIECE_EVENTS)
+    ]
+    totals: dict[int, Receipt] = {}
+    for arrival, receipt in zip(arrivals, writer.write(arrivals), strict=True):
+        totals[arrival.cluster_id] = totals.get(arrival.cluster_id, Receipt()) + receipt
+    receipts = [Receipt()] * len(members)
+    for number, places in clusters.items():
+        parts = [members[place].decoded for place in places]
+        for place, receipt in zip(places, shares(totals[number], parts), strict=True):
+            receipts[place] = receipt
+    return receipts
+
+
+def _merge(parts: Sequence[Decoded]) -> Decoded:
+    if len(parts) == 1:
+        return parts[0]
+    merged = Decoded()
+    for part in parts:
+        merged.events += part.events
+        merged.shapes += part.shapes
+        merged.raws += part.raws
+        merged.rejects += part.rejects
+    return merged
+
+
+def shares(total: Receipt, parts: Sequence[Decoded]) -> list[Receipt]:
+    """This will split the receipt of a transaction among the bodies in it; the shares always add up to the total.
+
+    Quarantined inputs are exact, and so is everything for a body alone in its transaction. Of several, duplicates are counted
+    for the last (a retry comes after what it repeats), and matches in proportion to the events kept.
+    """
+    receipts = []
+    duplicates, kept, matches = total.duplicates, total.kept, total.matches
+    for part in reversed(parts):
+        double = min(duplicates, len(part.events))
+        new = len(part.events) - double
+        matched = round(matches * new / kept) if kept else 0
+        receipts.append(Receipt(new, double, len(part.rejects), matched))
+        duplicates, kept, matches = duplicates - double, kept - new, matches - matched
+    return receipts[::-1]
