@@ -58,8 +58,11 @@ def _server_settings(folder):
 
 @pytest.fixture
 def settings(tmp_path):
-    """All defaults, with a data directory of the test's own and nothing in it yet."""
-    return Settings(data_dir=tmp_path / "data")
+    """All defaults, with a data directory of the test's own and nothing in it yet.
+
+    A server made there does not wait for the disk: tests kill processes, not the machine.
+    """
+    return Settings(data_dir=tmp_path / "data", database=DatabaseSettings(parameters={"fsync": "off"}))
 
 
 @pytest.fixture(scope="session")

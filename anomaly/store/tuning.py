@@ -8,9 +8,7 @@ from anomaly.settings import DatabaseSettings
 
 
 def server_parameters(settings: DatabaseSettings, name: str) -> dict[str, str]:
-    """Put the server's configuration together. This will let `settings.parameters` win over all but the
-    socket's place.
-    """
+    """Put the server's configuration together. This will let `settings.parameters` win."""
     chosen = {
         # Never lose what was acknowledged; kill -9 and power cuts included.
         "fsync": "on",
@@ -49,16 +47,8 @@ def server_parameters(settings: DatabaseSettings, name: str) -> dict[str, str]:
     if sys.platform == "linux":
         # After a crash every file is synced before recovery: one call for all instead of one for each partition.
         chosen["recovery_init_sync_method"] = "syncfs"
-    kept = {
-        "listen_addresses": "",
-        "unix_socket_permissions": "0700",
-        "cluster_name": name,
-    }
-    return (
-        chosen
-        | settings.parameters
-        | {key: value for key, value in kept.items() if key not in settings.parameters}
-    )
+    chosen |= {"listen_addresses": "", "unix_socket_permissions": "0700", "cluster_name": name}
+    return chosen | settings.parameters
 
 
 def _kilobytes(size: int) -> str:

