@@ -13,13 +13,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaly.events.identity import EntityKind
 from anomaly.features.circles import Circles, Sightings
 from anomaly.features.mixes import Mixes
 from anomaly.features.novel import Fresh, fresh_terms
 from anomaly.features.surprise import Surprise, surprise_of
 from anomaly.windows.entity import Entity
 from anomaly.windows.firsts import Firsts
-from anomaly.windows.peers import Peers, peer_groups
+from anomaly.windows.peers import KINDS, Peers, peer_groups
 from anomaly.windows.vocabulary import Vocabulary
 from anomaly.windows.window import Windows
 
@@ -64,6 +65,11 @@ class History:
         nothing = np.zeros(0, dtype=np.int64)
         peers = Peers(nothing, nothing, nothing, ())
         return cls(Firsts.none(), Circles.none(), Mixes.none(), peers)
+
+    def kind_of(self, entity: int) -> EntityKind:
+        """This will return an entity's kind; a stranger to the peers counts as human, who is judged most closely."""
+        code = int(self.peers.kind_of(np.array([entity]))[0])
+        return KINDS[code] if code >= 0 else EntityKind.HUMAN
 
     def refreshed(self, firsts: Firsts, peers: Peers | None = None) -> History:
         """This will return the same history with newer firsts (of the entities at hand) and, if given, peers with strangers."""

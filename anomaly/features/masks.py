@@ -59,6 +59,11 @@ def share(part: Column, whole: Column) -> Column:
     return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
 
 
+def tenths(part: Column, whole: Column) -> Column:
+    """This will return 10 part / (whole + 2): shares of a few are worth less, and none can outshine every count."""
+    return 10.0 * part / (whole + 2.0)
+
+
 def per_window_max(windows: Windows, row: NDArray[np.int64], value: Column) -> Column:
     """This will return the largest value of each window, 0 for a window without any."""
     result = np.zeros(windows.n)

@@ -42,11 +42,13 @@ class Fresh:
 def fresh_terms(firsts: Firsts, circles: Circles, windows: Windows, group: Ints, kind: Ints) -> Fresh:
     """This will find the new terms of windows by walking the firsts of their entities, which are far fewer than the terms."""
     entity, term, moment = _merged(firsts, windows)
+    # The circles may be a night old; the cluster's own firsts are not, where they were given.
+    overtaken = firsts.of_cluster(term) < moment
     topic = topics(windows.vocabulary.dimensions[term])
     row = _row_of(windows, entity, moment)
     own = Rates.of(entity, topic, moment, windows.span_us)
     chosen = (row >= 0) & (topic != int(Topic.NONE))
-    row, entity, term, topic = row[chosen], entity[chosen], term[chosen], topic[chosen]
+    row, entity, term, topic, overtaken = (part[chosen] for part in (row, entity, term, topic, overtaken))
     start = windows.start[row]
     stranger = own.began(entity) >= start
     others = np.zeros((len(row), len(Circle)))
@@ -58,6 +60,7 @@ def fresh_terms(firsts: Firsts, circles: Circles, windows: Windows, group: Ints,
         before = circles.sightings[circle].before_by_others(label, entity, term)
         never = before >= start
         others[never, circle] = circles.rates[circle].surprise(label, topic, start)[never]
+    others[overtaken, Circle.CLUSTER] = 0.0
     return Fresh(row, term, topic, own.surprise(entity, topic, start), others, stranger)
 
 

@@ -29,7 +29,7 @@ BLOCK: Final = 16_384
 """Windows worked on at a time: a block's terms stay in the processor's cache, and memory does not grow with the history."""
 
 _DOCSTRING: Final = re.compile(
-    r"This will return (?P<title>.+?[.:]).*\n\s*Unit: (?P<unit>[^.]+)\.", re.DOTALL
+    r"This will return (?P<title>.+?[.:;]).*\n\s*Unit: (?P<unit>[^.]+)\.", re.DOTALL
 )
 
 
@@ -92,6 +92,10 @@ def _family(name: str) -> Iterator[Definition]:
         yield _definition(name, title, cast(Callable[..., Column], function))
 
 
+def _title(said: str) -> str:
+    return " ".join(said.rstrip(".:;").split()).removeprefix("the ")
+
+
 def _definition(family: str, name: str, function: Callable[..., Column]) -> Definition:
     said = inspect.getdoc(function) or ""
     match = _DOCSTRING.match(said)
@@ -103,4 +107,4 @@ def _definition(family: str, name: str, function: Callable[..., Column]) -> Defi
     treatment = getattr(function, "treatment", None) or treatment_of(family)
     feature = Feature(f"{family}.{name}", match["unit"], family, reason, Treatment(treatment))
     parameters = list(inspect.signature(function).parameters)
-    return Definition(feature, match["title"].rstrip(".:"), "past" in parameters, function)
+    return Definition(feature, _title(match["title"]), "past" in parameters, function)

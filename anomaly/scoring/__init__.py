@@ -1,2 +1,10 @@
-"""From a window to a judgement: severity, name and words of a deviation. Pure: the model and the matrix are handed in.
+"""From a window to a judgement: score, name, severity, words and evidence of a deviation. Pure: model and past are handed in.
+
+To add a name, add its line to `catalogue.py` and its witness to `witnesses.py`. Not here: findings, their merging and their keeping.
 """
+
+from anomaly.scoring.context import Context
+from anomaly.scoring.deviation import Deviation, Part
+from anomaly.scoring.scorer import Scores, deviation, deviations, judge, score
+
+__all__ = ["Context", "Deviation", "Part", "Scores", "deviation", "deviations", "judge", "score"]

@@ -36,10 +36,10 @@ def moved(windows: Windows, past: Past) -> Column:
 
     A fresh login from a new place comes with a fresh credential; a stolen one is the old.
 
-    Unit: nats.
+    Unit: spans without.
     """
     fresh = past.fresh
-    arrivals = fresh.total(windows.n, fresh.surprise, Topic.ADDRESSES, Topic.TOOLS)
+    arrivals = fresh.total(windows.n, np.expm1(fresh.surprise), Topic.ADDRESSES, Topic.TOOLS)
     new_credentials = fresh.total(windows.n, np.ones(len(fresh.row)), Topic.CREDENTIALS)
     return np.where(new_credentials > 0, 0.0, arrivals)
 
@@ -49,10 +49,10 @@ def arrived(windows: Windows, past: Past) -> Column:
 
     Somebody minted or found another credential of the same identity and uses it elsewhere.
 
-    Unit: nats.
+    Unit: spans without.
     """
     fresh = past.fresh
-    arrivals = fresh.total(windows.n, fresh.surprise, Topic.ADDRESSES, Topic.TOOLS)
+    arrivals = fresh.total(windows.n, np.expm1(fresh.surprise), Topic.ADDRESSES, Topic.TOOLS)
     new_credentials = fresh.total(windows.n, np.ones(len(fresh.row)), Topic.CREDENTIALS)
     return np.where(new_credentials > 0, arrivals, 0.0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anomaly.features.actions import SENSITIVE, sensitivity
-from anomaly.features.masks import Column, count, share
+from anomaly.features.masks import Column, count, tenths
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
 
@@ -45,11 +45,11 @@ def denied_actions(windows: Windows) -> Column:
 
 
 def denied_share(windows: Windows) -> Column:
-    """This will return the share of requests that were refused, in percent.
+    """This will return how many of ten requests were refused, a few refusals alone counting less.
 
-    Unit: percent.
+    Unit: tenths.
     """
-    return 100.0 * share(windows.count(Dimension.DENIED), windows.count(Dimension.REQUESTS))
+    return tenths(windows.count(Dimension.DENIED), windows.count(Dimension.REQUESTS))
 
 
 def denied_sensitive(windows: Windows) -> Column:

@@ -1,7 +1,8 @@
 """Never before: for this entity, for its peers, for its kind, for the cluster.
 
-Each new thing counts by how unusual news is there: ln of the spans without any. Who shows something new every hour is not strange
-for one more; who never did in a year is.
+Each new thing counts by how unusual news is there: with k new things in T spans so far, as (T + 1) / (k + 1/2) - 1. Who shows
+something new every hour is not strange for one more; who never did in a year is. These are odds, so their logarithm, which
+the detector takes, is the surprise in nats.
 """
 
 from __future__ import annotations
@@ -20,158 +21,157 @@ _CONTENT = (Topic.IDENTITIES, Topic.SECRETS, Topic.SOFTWARE, Topic.RISKS, Topic.
 
 
 def _own(past: Past, *wanted: Topic) -> Column:
-    return past.fresh.total(past.windows.n, past.fresh.surprise, *wanted)
+    return past.fresh.total(past.windows.n, np.expm1(past.fresh.surprise), *wanted)
 
 
 def _others(past: Past, circle: Circle, *wanted: Topic) -> Column:
-    return past.fresh.total(past.windows.n, past.fresh.others[:, circle], *wanted)
+    return past.fresh.total(past.windows.n, np.expm1(past.fresh.others[:, circle]), *wanted)
 
 
 def actions(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of actions the entity never made before. A new kind of deed is a new purpose.
+    """This will return actions the entity never made before. A new kind of deed is a new purpose.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.ACTIONS)
 
 
 def places(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of namespaces and resources within them that the entity never went to before.
+    """This will return namespaces, and resources within them, that the entity never went to before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.PLACES)
 
 
 def addresses(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of addresses the entity never came from before.
+    """This will return addresses the entity never came from before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.ADDRESSES)
 
 
 def tools(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of tools (user agents without their version) the entity never used before.
+    """This will return tools (user agents without their version) the entity never used before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.TOOLS)
 
 
 def identities(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of users the entity never acted as before.
+    """This will return users the entity never acted as before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.IDENTITIES)
 
 
 def secrets(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of secrets the entity never read before. Applications read the same ones for ever.
+    """This will return secrets the entity never read before. Applications read the same ones for ever.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.SECRETS)
 
 
 def software(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of images and registries the entity never put to run before.
+    """This will return images and registries the entity never put to run before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.SOFTWARE)
 
 
 def powers(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of workload privileges and RBAC grants the entity never wrote before.
+    """This will return workload privileges and RBAC grants the entity never wrote before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.RISKS, Topic.GRANTS)
 
 
 def pods_entered(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of pods the entity never entered before.
+    """This will return pods the entity never entered before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.PODS)
 
 
 def refusals(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of actions the entity was never refused before.
+    """This will return actions the entity was never refused before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _own(past, Topic.REFUSALS)
 
 
 def deeds_unlike_peers(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of new actions and places that no other of the peer group has shown before.
+    """This will return new actions and places that no other of the peer group has shown before.
 
     Holds for a stranger too: doing what its peers do stays at zero.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _others(past, Circle.PEERS, *_DEEDS)
 
 
 def deeds_unlike_kind(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of new actions and places that no other of the whole kind has shown before.
+    """This will return new actions and places that no other of the whole kind has shown before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _others(past, Circle.KIND, *_DEEDS)
 
 
 def deeds_unlike_anybody(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of new actions and places that nobody in the cluster has shown before.
+    """This will return new actions and places that nobody in the cluster has shown before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _others(past, Circle.CLUSTER, *_DEEDS)
 
 
 def content_unlike_kind(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of identities, secrets, images, privileges, grants and pods new to the whole kind.
+    """This will return identities, secrets, images, privileges, grants and pods new to the whole kind.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _others(past, Circle.KIND, *_CONTENT)
 
 
 def content_unlike_anybody(windows: Windows, past: Past) -> Column:
-    """This will return the same for the whole cluster: a registry, a privilege or a grant that nobody ever used.
+    """This will return identities, secrets, images, privileges, grants and pods new to the whole cluster.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _others(past, Circle.CLUSTER, *_CONTENT)
 
 
 def tools_unlike_anybody(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of tools that nobody in the cluster has used before.
+    """This will return tools that nobody in the cluster has used before.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _others(past, Circle.CLUSTER, Topic.TOOLS)
 
 
 def refusals_unlike_kind(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of actions that nobody else of the kind was ever refused.
+    """This will return actions that nobody else of the kind was ever refused.
 
-    Unit: nats.
+    Unit: spans without.
     """
     return _others(past, Circle.KIND, Topic.REFUSALS)
 
 
 def sensitive_deeds(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of new actions, each weighted by the harm it can do, for the entity and its kind together.
+    """This will return new actions weighted by the harm they can do, for the entity and its kind together.
 
-    Unit: weighted nats.
+    Unit: spans without, weighted.
     """
     fresh = past.fresh
     weight = weights(windows.vocabulary, Dimension.ACTION, sensitivity)[fresh.term]
-    return fresh.total(
-        windows.n, weight * np.maximum(fresh.surprise, fresh.others[:, Circle.KIND]), Topic.ACTIONS
-    )
+    surprise = np.maximum(fresh.surprise, fresh.others[:, Circle.KIND])
+    return fresh.total(windows.n, np.expm1(weight * surprise), Topic.ACTIONS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from anomaly.features.masks import Column, distinct, share
+import numpy as np
+
+from anomaly.features.masks import Column, distinct, tenths
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
 
@@ -47,11 +49,12 @@ def claimed(windows: Windows) -> Column:
 
 
 def claims_share(windows: Windows) -> Column:
-    """This will return forwarded-for claims for each hundred requests.
+    """This will return how many of ten requests carry a forwarded-for claim.
 
-    Unit: percent.
+    Unit: tenths.
     """
-    return 100.0 * share(windows.count(Dimension.CLAIMED), windows.count(Dimension.REQUESTS))
+    requests = windows.count(Dimension.REQUESTS)
+    return tenths(np.minimum(windows.count(Dimension.CLAIMED), requests), requests)
 
 
 def agents(windows: Windows) -> Column:

@@ -1,4 +1,7 @@
-"""Seldom: how unlikely the window's actions, places, addresses and agents are under the usual mix of the entity and its peers."""
+"""Seldom: how unlikely the window's actions, places, addresses and agents are under the usual mix of the entity and its peers.
+
+Most come as odds, 1 / P - 1: "once in so many windows". Their logarithm, which the detector takes, is the surprise in nats.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,17 @@ from anomaly.windows.window import Windows
 _EXPECTED = 3.0
 """Nats: what happens in every twentieth window or more often is no surprise."""
 _TOP = 3
+_CERTAIN = 18.0
+"""Nats: once in 65 million windows is as rare as anything can be known to be."""
 
 
 def _largest(past: Past, dimension: Dimension, own: bool = True) -> Column:
     found = past.surprise.of(dimension)
-    return per_window_max(past.windows, found.row, found.own if own else found.peers)
+    return _odds(per_window_max(past.windows, found.row, found.own if own else found.peers))
+
+
+def _odds(surprise: Column) -> Column:
+    return np.expm1(np.minimum(surprise, _CERTAIN))
 
 
 def _top_mean(windows: Windows, row: np.ndarray[tuple[int], np.dtype[np.int64]], value: Column) -> Column:
@@ -26,34 +35,34 @@ def _top_mean(windows: Windows, row: np.ndarray[tuple[int], np.dtype[np.int64]],
     starts = np.searchsorted(row, np.arange(windows.n))
     rank = np.arange(len(row)) - starts[row]
     chosen = rank < _TOP
-    return np.bincount(row[chosen], weights=value[chosen], minlength=windows.n) / _TOP
+    return _odds(np.bincount(row[chosen], weights=value[chosen], minlength=windows.n) / _TOP)
 
 
 def _known(past: Past, dimension: Dimension) -> Column:
     """The largest surprise where the entity has a past: where a stranger comes from and with what is always new."""
     found = past.surprise.of(dimension)
-    return per_window_max(past.windows, found.row, np.where(found.past > 0, found.own, 0.0))
+    return _odds(per_window_max(past.windows, found.row, np.where(found.past > 0, found.own, 0.0)))
 
 
 def action(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of the window's least likely action.
+    """This will return how unlikely the least likely action is.
 
-    Unit: nats.
+    Unit: windows to one.
     """
     return _largest(past, Dimension.ACTION)
 
 
 def three_actions(windows: Windows, past: Past) -> Column:
-    """This will return the mean surprise of the three least likely actions: one oddity is an accident, three are a plan.
+    """This will return how unlikely the three least likely actions are: one oddity is an accident, three are a plan.
 
-    Unit: nats.
+    Unit: windows to one.
     """
     found = past.surprise.of(Dimension.ACTION)
     return _top_mean(windows, found.row, found.own)
 
 
 def excess(windows: Windows, past: Past) -> Column:
-    """This will return the surprise beyond three nats, summed over all actions and places.
+    """This will return how unlikely all actions and places are together, beyond three nats each.
 
     Unit: nats.
     """
@@ -66,66 +75,66 @@ def excess(windows: Windows, past: Past) -> Column:
 
 
 def place(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of the least likely pair of resource and namespace.
+    """This will return how unlikely the least likely pair of resource and namespace is.
 
-    Unit: nats.
+    Unit: windows to one.
     """
     return _largest(past, Dimension.TARGET)
 
 
 def three_places(windows: Windows, past: Past) -> Column:
-    """This will return the mean surprise of the three least likely places.
+    """This will return how unlikely the three least likely places are.
 
-    Unit: nats.
+    Unit: windows to one.
     """
     found = past.surprise.of(Dimension.TARGET)
     return _top_mean(windows, found.row, found.own)
 
 
 def address(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of the least likely address, 0 for a stranger.
+    """This will return how unlikely the least likely address is; 0 for a stranger.
 
-    Unit: nats.
+    Unit: windows to one.
     """
     return _known(past, Dimension.ADDRESS)
 
 
 def agent(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of the least likely user agent, 0 for a stranger.
+    """This will return how unlikely the least likely user agent is; 0 for a stranger.
 
-    Unit: nats.
+    Unit: windows to one.
     """
     return _known(past, Dimension.AGENT)
 
 
 def action_for_peers(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of the action least likely among the entity's peers.
+    """This will return how unlikely the least likely action is among the entity's peers.
 
-    Unit: nats.
+    Unit: windows to one.
     """
     return _largest(past, Dimension.ACTION, own=False)
 
 
 def place_for_peers(windows: Windows, past: Past) -> Column:
-    """This will return the surprise of the place least likely among the entity's peers.
+    """This will return how unlikely the least likely place is among the entity's peers.
 
-    Unit: nats.
+    Unit: windows to one.
     """
     return _largest(past, Dimension.TARGET, own=False)
 
 
 def sensitive_action(windows: Windows, past: Past) -> Column:
-    """This will return the largest surprise weighted by harm: a rare secret, exec, binding or webhook outweighs a rare list.
+    """This will return how unlikely the least likely harmful action is: a rare secret, exec, binding or webhook outweighs a rare list.
 
-    Unit: weighted nats.
+    Unit: windows to one, weighted.
     """
     found = past.surprise.of(Dimension.ACTION)
     weight = weights(windows.vocabulary, Dimension.ACTION, sensitivity)[found.term]
-    return per_window_max(windows, found.row, found.own * weight)
+    return _odds(per_window_max(windows, found.row, found.own * weight))
 
 
 def sensitive_total(windows: Windows, past: Past) -> Column:
-    """This will return the surprise beyond three nats weighted by harm, summed over the actions.
+    """This will return how unlikely the harmful actions are together, weighted by harm.
 
     Unit: weighted nats.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from anomaly.features.actions import ActionClass, class_of
-from anomaly.features.masks import Column, count, distinct, mask, share
+from anomaly.features.masks import Column, count, distinct, mask, tenths
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
 
@@ -79,13 +79,13 @@ def writes(windows: Windows) -> Column:
 
 
 def once_each(windows: Windows) -> Column:
-    """This will return the share of secrets read exactly once, of at least three, in percent.
+    """This will return how many of ten secrets were read exactly once, where there were at least three.
 
     Whoever needs a secret reads it again and again; whoever collects them reads each once.
 
-    Unit: percent.
+    Unit: tenths.
     """
     row, _, times = windows.rows(Dimension.SECRET, mask(windows, Dimension.SECRET, _single))
     once = np.bincount(row, weights=(times == 1).astype(np.float64), minlength=windows.n).astype(np.float64)
     all_of_them = np.bincount(row, minlength=windows.n).astype(np.float64)
-    return np.where(all_of_them >= 3, 100.0 * share(once, all_of_them), 0.0)
+    return np.where(all_of_them >= 3, tenths(once, all_of_them), 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anomaly.features.masks import Column, share
+from anomaly.features.masks import Column, tenths
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
 
@@ -40,8 +40,8 @@ def of_answers(windows: Windows) -> Column:
 
 
 def objects_each(windows: Windows) -> Column:
-    """This will return different objects for each hundred requests. A sweep comes near a hundred.
+    """This will return how many different objects there are to ten requests. A sweep comes near ten.
 
-    Unit: percent.
+    Unit: tenths.
     """
-    return 100.0 * share(windows.distinct(Dimension.NAME), windows.count(Dimension.REQUESTS))
+    return tenths(windows.distinct(Dimension.NAME), windows.count(Dimension.REQUESTS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anomaly.features.actions import DELETES, WRITES
-from anomaly.features.masks import Column, count, distinct, share
+from anomaly.features.masks import Column, count, distinct, tenths
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
 
@@ -73,13 +73,13 @@ def changes(windows: Windows) -> Column:
 
 
 def write_share(windows: Windows) -> Column:
-    """This will return the share of requests that change something, in percent.
+    """This will return how many of ten requests change something.
 
     A reader's share is near zero whatever its volume, so this moves when the role changes and not when the day is busy.
 
-    Unit: percent.
+    Unit: tenths.
     """
-    return 100.0 * share(count(windows, Dimension.VERB, _writes), windows.count(Dimension.REQUESTS))
+    return tenths(count(windows, Dimension.VERB, _writes), windows.count(Dimension.REQUESTS))
 
 
 def kinds_of_verb(windows: Windows) -> Column:
