@@ -51,6 +51,13 @@ class Fingerprint:
         return self.inode != 0 and (self.device, self.inode) == (other.device, other.inode)
 
 
+def content_of(head: bytes) -> str:
+    """This will return the hash of the first line; empty while it has no end within the 4 KiB looked at."""
+    first, newline, _ = head[:HEAD_OF_CONTENT].partition(b"\n")
+    whole = newline or len(first) == HEAD_OF_CONTENT
+    return blake2b(first, digest_size=16).hexdigest() if whole else ""
+
+
 class LogFile:
     """One open log; made by `open_source`, closed by `close()` or `with`. `name` is for people."""
 
@@ -71,10 +78,7 @@ class LogFile:
     @property
     def fingerprint(self) -> Fingerprint:
         """What to recognise the file by, also after it was renamed or compressed."""
-        first, newline, _ = self._sample[:HEAD_OF_CONTENT].partition(b"\n")
-        known = bool(newline) or len(first) == HEAD_OF_CONTENT
-        content = blake2b(first, digest_size=16).hexdigest() if known else ""
-        return Fingerprint(self._opened.device, self._opened.inode, self.size, content)
+        return Fingerprint(self._opened.device, self._opened.inode, self.size, content_of(self._sample))
 
     @property
     def read_bytes(self) -> int:

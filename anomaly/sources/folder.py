@@ -15,6 +15,7 @@ _LOG: Final = re.compile(
 _ARCHIVE: Final = re.compile(r"(?P<stem>.+?)\.(?:gz|zst)", re.DOTALL)
 # kube-apiserver renames the live file to audit-<UTC time with dashes>.log when it rotates.
 _ROTATED: Final = re.compile(r"(?P<stem>.*?)-(?P<time>\d{4}-\d{2}-\d{2}T.*)", re.DOTALL)
+_LIVE: Final = 2
 
 Order = tuple[str, int, int, str]
 
@@ -39,6 +40,15 @@ def find_logs(folder: Path) -> list[Path]:
     return found
 
 
+def rotated_from(live: Path) -> list[Path]:
+    """This will list what was rotated away from a live log, oldest first; a file beside its compressed copy counts once."""
+    names = {name for name in os.listdir(live.parent) if is_log(name) and name != live.name}
+    stem = _order(live.name)[0]
+    family = [name for name in names if _order(name)[0] == stem and _order(name)[1] < _LIVE]
+    twice = {f"{name}{packed}" for name in family for packed in (".gz", ".zst")}
+    return [live.parent / name for name in sorted(family, key=_order) if name not in twice]
+
+
 def is_log(name: str) -> bool:
     """This will say whether a file of this name is read as an audit log."""
     if name.startswith(".") or ".tar." in name:
@@ -53,7 +63,7 @@ def _order(name: str) -> Order:
         return rotated["stem"], 0, 0, rotated["time"]
     turn = match.groupdict().get("turn") if match else None
     # logrotate counts up as a file ages: app.log.2 is older than app.log.1.
-    return (stem, 1, -int(turn), name) if turn else (stem, 2, 0, name)
+    return (stem, 1, -int(turn), name) if turn else (stem, _LIVE, 0, name)
 
 
 def _unreadable(error: OSError) -> None:

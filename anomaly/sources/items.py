@@ -86,7 +86,7 @@ class _Splitter:
         if self._oversized:
             yield Oversized(self._oversized, end - begin, end)
         elif rest := self._between(begin, end).strip(_BETWEEN):
-            yield Block(_one_line(rest) + b"\n", end, mark_of(self._held), partial=True)
+            yield Block(one_line(rest) + b"\n", end, mark_of(self._held), partial=True)
 
     def _start(self, chunk: bytes) -> Structure:
         # A reading that goes on inside a list meets the comma or the bracket behind the item it stopped at.
@@ -136,12 +136,12 @@ class _Splitter:
             yield Oversized(head, end - begin, end)
             self._oversized = b""
         else:
-            self._items.append(_one_line(self._between(begin, end)))
+            self._items.append(one_line(self._between(begin, end)))
         self._value, self._gap, self._done = None, end, end
 
     def _residue(self, place: int) -> None:
         if self._gap is not None and (rest := self._between(self._gap, place).strip(_BETWEEN)):
-            self._items.append(_one_line(rest))
+            self._items.append(one_line(rest))
             self._done = place
         self._gap = None
 
@@ -172,7 +172,7 @@ class _Splitter:
         return self._held[begin - self._base : end - self._base]
 
 
-def _one_line(item: bytes) -> bytes:
+def one_line(item: bytes) -> bytes:
     """This will return the item without newlines: outside strings they mean nothing, and inside they are not JSON."""
     if b"\n" not in item:
         return item
