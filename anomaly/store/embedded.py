@@ -33,6 +33,7 @@ from anomaly.store.cluster import (
     SUPERUSER,
     Layout,
     configure,
+    forget_socket,
     make_cluster,
     read_password,
     server_environment,
@@ -133,6 +134,7 @@ class Embedded:
                 if time.monotonic() > deadline:
                     self._fail(f"PostgreSQL (process {status.pid}) does not stop.")
                 time.sleep(_POLL)
+            forget_socket(self._layout)
         return True
 
     @property

