@@ -15,11 +15,11 @@ from anomaly.errors import RuleInvalid
 from anomaly.events.event import Event
 from anomaly.events.shape import Shape
 from anomaly.rules.correlation import Correlation
-from anomaly.rules.fields import Field
+from anomaly.rules.fields import FIELDS, Field
 from anomaly.rules.problem import closest
 from anomaly.rules.rule import Rule
 from anomaly.rules.tree import Atom, Either, Every, Never, Node, fields_of, reduce
-from anomaly.rules.value import REFERENCES, predicate, refer
+from anomaly.rules.value import FOLDED, REFERENCES, folded, predicate, refer, text_predicate
 from anomaly.rules.view import Values, View
 
 Check = Callable[[Event, Shape], tuple[Rule, ...]]
@@ -27,6 +27,12 @@ _Left = tuple[tuple[int, Node], ...]
 
 MAX_REMEMBERED: Final = 1 << 13
 """Remainders and functions kept; beyond it the memory starts anew, so that strange traffic costs time, not memory."""
+
+
+NO_EVENT: Final = Event()
+_COARSE: Final = frozenset(
+    {"verb", "objectRef.apiGroup", "objectRef.resource", "objectRef.subresource", "resource", "subresource"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,23 @@ class Plan:
     check: Check | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Narrowed:
+    """What narrow fields leave: a function for the rules that any shape decides, trees for those that need the event."""
+
+    by_shape: Check | None
+    by_event: _Left
+
+
 @dataclass(slots=True)
 class RuleSet:
     """Rules and correlations that work together. Raises RuleInvalid when two have one id or a reference leads nowhere."""
 
     rules: tuple[Rule, ...] = ()
     correlations: tuple[Correlation, ...] = ()
-    _narrow: dict[tuple[Any, ...], _Left] = field(default_factory=dict, repr=False)
+    _narrow: dict[tuple[Any, ...], _Narrowed] = field(default_factory=dict, repr=False)
+    _coarse: dict[tuple[Any, ...], _Left] = field(default_factory=dict, repr=False)
+    _by_shape: frozenset[int] = frozenset()
     _functions: dict[_Left, Check] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +76,11 @@ class RuleSet:
         self.correlations = tuple(_resolved(correlation, names) for correlation in self.correlations)
         fed = {rule for one in self.correlations if not one.generate for rule in one.rules}
         loud = {rule for one in self.correlations if one.generate for rule in one.rules}
+        self._by_shape = frozenset(
+            index
+            for index, rule in enumerate(self.rules)
+            if all(asked.of_shape is not None for asked in fields_of(rule.condition))
+        )
         self.rules = tuple(replace(rule, silent=rule.id in fed - loud) for rule in self.rules)
 
     def __getitem__(self, rule_id: str) -> Rule | Correlation:
@@ -74,37 +95,41 @@ class RuleSet:
     def plan(self, shape: Shape) -> Plan:
         """This will return what the rules say about a shape. Worth keeping beside the shape: it takes some 50 us."""
         key = narrow_key(shape)
-        left = self._narrow.get(key)
-        if left is None:
-            left = self._narrowed(shape)
+        held = self._narrow.get(key)
+        if held is None:
             if len(self._narrow) >= MAX_REMEMBERED:
                 self._narrow.clear()
-            self._narrow[key] = left
-        certain: list[Rule] = []
-        open_: list[tuple[int, Node]] = []
+            held = self._narrow[key] = self._narrowed(shape)
+        certain = held.by_shape(NO_EVENT, shape) if held.by_shape else ()
         known = _shape_knowledge(shape)
-        for index, node in left:
+        open_: list[tuple[int, Node]] = []
+        for index, node in held.by_event:
             decided = reduce(node, known)
             if decided is True:
-                certain.append(self.rules[index])
+                certain += (self.rules[index],)
             elif decided is not False:
                 open_.append((index, decided))
-        return Plan(tuple(certain), self._function(tuple(open_)) if open_ else None)
+        return Plan(certain, self._function(tuple(open_)) if open_ else None)
 
     def matches(self, event: Event, shape: Shape) -> tuple[Rule, ...]:
         """This will return the rules that match one event; for many events keep the plans."""
         plan = self.plan(shape)
         return plan.certain + (plan.check(event, shape) if plan.check else ())
 
-    def _narrowed(self, shape: Shape) -> _Left:
-        known = narrow_knowledge(shape)
-        left = []
-        for index, rule in enumerate(self.rules):
-            if rule.sees(shape):
-                node = reduce(rule.condition, known)
-                if node is not False:
-                    left.append((index, node))
-        return tuple(left)
+    def _narrowed(self, shape: Shape) -> _Narrowed:
+        """Verb and resource first: they settle most rules, and there are few of them."""
+        key = _coarse_key(shape)
+        coarse = self._coarse.get(key)
+        if coarse is None:
+            if len(self._coarse) >= MAX_REMEMBERED:
+                self._coarse.clear()
+            every_rule = tuple((index, rule.condition) for index, rule in enumerate(self.rules))
+            coarse = self._coarse[key] = _left(every_rule, _coarse_knowledge(shape))
+        seen = tuple(pair for pair in coarse if self.rules[pair[0]].sees(shape))
+        left = _left(seen, narrow_knowledge(shape))
+        by_shape = tuple(pair for pair in left if pair[0] in self._by_shape)
+        by_event = tuple(pair for pair in left if pair[0] not in self._by_shape)
+        return _Narrowed(self._function(by_shape) if by_shape else None, by_event)
 
     def _function(self, left: _Left) -> Check:
         found = self._functions.get(left)
@@ -125,6 +150,24 @@ def _resolved(correlation: Correlation, names: Mapping[str, str]) -> Correlation
         ) from None
 
 
+def _left(nodes: _Left, known: Callable[[Field], Values | None]) -> _Left:
+    reduced = ((index, reduce(node, known)) for index, node in nodes)
+    return tuple((index, node) for index, node in reduced if node is not False)
+
+
+def _coarse_key(shape: Shape) -> tuple[Any, ...]:
+    return shape.verb, shape.group, shape.resource, shape.subresource
+
+
+def _coarse_knowledge(shape: Shape) -> Callable[[Field], Values | None]:
+    memory = {
+        asked.name: asked.of_shape(shape)
+        for asked in FIELDS.values()
+        if asked.name in _COARSE and asked.of_shape
+    }
+    return lambda asked: memory.get(asked.name)
+
+
 def narrow_key(shape: Shape) -> tuple[Any, ...]:
     """This will return everything that narrow fields (and the presence of bodies) depend on."""
     return (
@@ -135,13 +178,19 @@ def narrow_key(shape: Shape) -> tuple[Any, ...]:
 
 def narrow_knowledge(shape: Shape) -> Callable[[Field], Values | None]:
     """This will return what narrow fields and the absence of bodies decide for shapes like this one."""
+    memory: dict[str, Values | None] = {}
 
     def known(asked: Field) -> Values | None:
-        if asked.narrow and asked.of_shape is not None:
-            return asked.of_shape(shape)
-        if asked.possible is not None and not asked.possible(shape):
-            return ()
-        return None
+        name = asked.name
+        if name not in memory:
+            memory[name] = (
+                asked.of_shape(shape)
+                if asked.narrow and asked.of_shape is not None
+                else ()
+                if asked.possible is not None and not asked.possible(shape)
+                else None
+            )
+        return memory[name]
 
     return known
 
@@ -162,46 +211,61 @@ def _shape_knowledge(shape: Shape) -> Callable[[Field], Values | None]:
 def generate(left: _Left, rules: Iterable[Rule]) -> Check:
     """This will make the function that evaluates the remaining trees, each field read at most once and only when asked."""
     listed = tuple(rules)
-    constants: dict[str, Any] = {"View": View}
-    fields = sorted({one.name: one for _, node in left for one in fields_of(node)}.items())
-    slots = {name: index for index, (name, _) in enumerate(fields)}
-    for name, index in slots.items():
-        constants[f"g{index}"] = dict(fields)[name].values
-    lines = ["def check(event, shape):", " view = View(event, shape)", " found = ()"]
-    lines += [f" v{index} = None" for index in slots.values()]
+    source = _Source()
+    lines = []
     for position, (index, node) in enumerate(left):
-        constants[f"r{position}"] = (listed[index],)
-        lines += [f" if {_source(node, slots, constants)}:", f"  found += r{position}"]
-    lines.append(" return found")
-    exec(compile("\n".join(lines), "<rules>", "exec"), constants)  # noqa: S102  names and numbers of our own only
-    check: Check = constants["check"]
+        source.constants[f"r{position}"] = (listed[index],)
+        lines += [f" if {source.of(node)}:", f"  found += r{position}"]
+    head = ["def check(event, shape):", " view = View(event, shape)", " found = ()"]
+    head += [f" {slot} = None" for slot in source.slots.values()]
+    text = "\n".join([*head, *lines, " return found"])
+    exec(compile(text, "<rules>", "exec"), source.constants)  # noqa: S102  names and numbers of our own only
+    check: Check = source.constants["check"]
     return check
 
 
-def _source(node: Node, slots: Mapping[str, int], constants: dict[str, Any]) -> str:
-    if isinstance(node, Atom):
-        return _atom_source(node, slots, constants)
-    if isinstance(node, Every | Either):
-        word = " and " if isinstance(node, Every) else " or "
-        return f"({word.join(_source(part, slots, constants) for part in _cheap_first(node))})"
-    if isinstance(node, Never):
-        return f"(not {_source(node.part, slots, constants)})"
-    return str(bool(node))
+@dataclass(slots=True)
+class _Source:
+    """Python source of trees. `slots` are local variables: a field's values, and the same folded."""
+
+    constants: dict[str, Any] = field(default_factory=lambda: {"View": View, "folded": fold_all})
+    slots: dict[tuple[str, bool], str] = field(default_factory=dict)
+
+    def of(self, node: Node) -> str:
+        """The expression of a tree."""
+        if isinstance(node, Atom):
+            return self._atom(node)
+        if isinstance(node, Every | Either):
+            word = " and " if isinstance(node, Every) else " or "
+            return f"({word.join(map(self.of, _cheap_first(node)))})"
+        return f"(not {self.of(node.part)})" if isinstance(node, Never) else str(node)
+
+    def _atom(self, atom: Atom) -> str:
+        name = f"t{len(self.constants)}"
+        if atom.test.op in REFERENCES and atom.other is not None:
+            self.constants[name] = refer(atom.test.op, atom.cased)
+            return f"{name}({self._values(atom.field)}, {self._values(atom.other)})"
+        if atom.test.op in FOLDED:
+            self.constants[name] = text_predicate(atom.test)
+            return f"{name}({self._folded(atom.field)})"
+        self.constants[name] = predicate(atom.test)
+        return f"{name}({self._values(atom.field)})"
+
+    def _values(self, asked: Field) -> str:
+        slot = self.slots.setdefault((asked.name, False), f"v{len(self.slots)}")
+        self.constants[f"g{slot}"] = asked.values
+        return f"({slot} if {slot} is not None else ({slot} := g{slot}(view)))"
+
+    def _folded(self, asked: Field) -> str:
+        slot = self.slots.setdefault((asked.name, True), f"v{len(self.slots)}")
+        return f"({slot} if {slot} is not None else ({slot} := folded({self._values(asked)})))"
+
+
+def fold_all(values: Values) -> list[str]:
+    """This will fold all values of a field."""
+    return [value.casefold() if type(value) is str else folded(value) for value in values]
 
 
 def _cheap_first(node: Every | Either) -> list[Node]:
     """Tests that need no body before those that do; the order says nothing else, as no test can fail."""
     return sorted(node.parts, key=lambda part: any(one.level != "Metadata" for one in fields_of(part)))
-
-
-def _atom_source(atom: Atom, slots: Mapping[str, int], constants: dict[str, Any]) -> str:
-    def value(asked: Field) -> str:
-        slot = slots[asked.name]
-        return f"(v{slot} if v{slot} is not None else (v{slot} := g{slot}(view)))"
-
-    name = f"t{len(constants)}"
-    if atom.test.op in REFERENCES and atom.other is not None:
-        constants[name] = refer(atom.test.op, atom.cased)
-        return f"{name}({value(atom.field)}, {value(atom.other)})"
-    constants[name] = predicate(atom.test)
-    return f"{name}({value(atom.field)})"

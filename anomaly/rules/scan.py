@@ -136,4 +136,3 @@ def _episode_hit(correlation: Correlation, episode: Episode) -> Hit:
         count=len(ids),
         evidence=tuple(ids[:MAX_EVIDENCE]),
     )
-

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from anomaly.rules.fields import Field
-from anomaly.rules.value import MERGED, REFERENCES, Op, Test, predicate, refer
+from anomaly.rules.value import MERGED, Holds, Op, Test, predicate, refer
 from anomaly.rules.view import Values
 
 Known = Callable[[Field], Values | None]
@@ -27,12 +27,19 @@ class Atom:
     other: Field | None = None
     cased: bool = False
     _hash: int = dataclasses.field(init=False, repr=False, compare=False)
+    holds: Holds = dataclasses.field(init=False, repr=False, compare=False)
+    """Whether the field's values meet the test; only for atoms without another field."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "holds", predicate(self.test) if self.other is None else _undecided)
         object.__setattr__(self, "_hash", hash((self.field.name, self.test, self.other, self.cased)))
 
     def __hash__(self) -> int:
         return self._hash
+
+
+def _undecided(values: Values) -> bool:
+    raise AssertionError("a reference needs the values of both fields")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +106,27 @@ def never(part: Node) -> Node:
 
 def reduce(node: Node, known: Known) -> Node:
     """This will decide what `known` decides: fields for which it gives values; None means not known yet."""
-    if isinstance(node, Atom):
-        return _decide(node, known)
-    if isinstance(node, Every):
+    kind = type(node)  # exact types instead of isinstance: this runs for every rule and shape
+    if kind is Atom:
+        return _decide(node, known)  # type: ignore[arg-type]
+    if kind is Every:
         left: list[Node] = []
-        for part in node.parts:
+        for part in node.parts:  # type: ignore[union-attr]
             reduced = reduce(part, known)
             if reduced is False:
                 return False
-            left.append(reduced)
-        return every(left)
-    if isinstance(node, Either):
+            if reduced is not True:
+                left.append(reduced)
+        return every(left) if left else True
+    if kind is Either:
         left = []
-        for part in node.parts:
+        for part in node.parts:  # type: ignore[union-attr]
             reduced = reduce(part, known)
             if reduced is True:
                 return True
-            left.append(reduced)
-        return either(left)
+            if reduced is not False:
+                left.append(reduced)
+        return either(left) if left else False
     return never(reduce(node.part, known)) if isinstance(node, Never) else node
 
 
@@ -124,8 +134,8 @@ def _decide(atom: Atom, known: Known) -> Node:
     values = known(atom.field)
     if values is None:
         return atom
-    if atom.test.op not in REFERENCES or atom.other is None:
-        return predicate(atom.test)(values)
+    if atom.other is None:
+        return atom.holds(values)
     others = known(atom.other)
     if others is None:
         return atom if values else False
