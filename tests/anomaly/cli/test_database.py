@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
@@ -72,6 +73,15 @@ def test_the_embedded_database_is_made_upgraded_asked_and_stopped(anomaly):
     assert "is stopped" in anomaly("db", "stop").stderr
     assert "was not running" in anomaly("db", "stop").stderr
     assert json.loads(anomaly("db", "status", "-o", "json").stdout)["state"] == "stopped"
+
+
+def test_commands_started_at_once_in_an_empty_home_all_get_a_whole_database(anomaly):
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: anomaly("db", "start"), range(3)))
+    said = json.loads(anomaly("db", "status", "-o", "json").stdout)
+
+    assert [(process.returncode, process.stdout) for process in done] == [(0, done[0].stdout)] * 3
+    assert said["revision"] == migrate.head()
 
 
 def test_quiet_means_quiet(anomaly):
