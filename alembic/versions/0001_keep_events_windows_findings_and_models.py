@@ -182,29 +182,6 @@ def upgrade() -> None:
         schema="anomaly",
     )
     op.create_table(
-        "model",
-        sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False, comment="candidate, champion or retired"),
-        sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("card", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column(
-            "peers",
-            postgresql.JSONB(astext_type=sa.Text()),
-            nullable=False,
-            comment="the peer groups it was trained with, by cluster",
-        ),
-        sa.Column(
-            "artifact",
-            sa.LargeBinary(),
-            nullable=False,
-            comment="npz and JSON, never a pickle: models/artifact.py",
-        ),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("promoted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("model_pkey")),
-        schema="anomaly",
-    )
-    op.create_table(
         "seen",
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_on", sa.Date(), nullable=False),
@@ -239,6 +216,17 @@ def upgrade() -> None:
         schema="anomaly",
     )
     op.create_table(
+        "window_span",
+        sa.Column(
+            "one", sa.SmallInteger(), server_default="1", nullable=False, comment="always 1: there is one row"
+        ),
+        sa.Column(
+            "span_us", sa.BigInteger(), nullable=False, comment="length of the windows in this database"
+        ),
+        sa.PrimaryKeyConstraint("one", name=op.f("window_span_pkey")),
+        schema="anomaly",
+    )
+    op.create_table(
         "entity",
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
         sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
@@ -247,6 +235,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("entity_pkey")),
         sa.UniqueConstraint("cluster_id", "username", name=op.f("entity_cluster_id_username_key")),
         schema="anomaly",
+    )
+    op.create_table(
+        "model",
+        sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False, comment="candidate, champion or retired"),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("card", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "context",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="span, time and peer groups it was trained with",
+        ),
+        sa.Column(
+            "artifact",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="npz and JSON, never a pickle: models/artifact.py",
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("promoted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["cluster_id"], ["anomaly.cluster.id"], name=op.f("model_cluster_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("model_pkey")),
+        schema="anomaly",
+    )
+    op.create_index(
+        "model_champion_key",
+        "model",
+        ["cluster_id"],
+        unique=True,
+        schema="anomaly",
+        postgresql_where=sa.text("state = 'champion'"),
     )
     op.create_table(
         "quarantine",
@@ -302,11 +323,18 @@ def downgrade() -> None:
     """Take it back."""
     op.drop_table("token", schema="anomaly")
     op.drop_table("quarantine", schema="anomaly")
+    op.drop_index(
+        "model_champion_key",
+        table_name="model",
+        schema="anomaly",
+        postgresql_where=sa.text("state = 'champion'"),
+    )
+    op.drop_table("model", schema="anomaly")
     op.drop_table("entity", schema="anomaly")
+    op.drop_table("window_span", schema="anomaly")
     op.drop_table("window_part", schema="anomaly")
     op.drop_table("term", schema="anomaly")
     op.drop_table("seen", schema="anomaly")
-    op.drop_table("model", schema="anomaly")
     op.drop_table("job_run", schema="anomaly")
     op.drop_index("finding_start_at_idx", table_name="finding", schema="anomaly")
     op.drop_index("finding_entity_id_start_at_idx", table_name="finding", schema="anomaly")

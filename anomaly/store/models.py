@@ -19,37 +19,40 @@ RETIRED = "retired"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A model as it is kept, without its artifact. `peers` are the peer groups it was trained with, by cluster id."""
+    """A model as it is kept, without its artifact. `context` says with which span, time and peer groups it was trained."""
 
     id: int
+    cluster_id: int
     state: str
     sha256: str
     card: dict[str, Any]
-    peers: dict[str, Any]
+    context: dict[str, Any]
     created_at: datetime
     promoted_at: datetime | None
 
 
 _COLUMNS = (
     table.c.id,
+    table.c.cluster_id,
     table.c.state,
     table.c.sha256,
     table.c.card,
-    table.c.peers,
+    table.c.context,
     table.c.created_at,
     table.c.promoted_at,
 )
 
 
-def keep_model(connection: Connection, model: Model, peers: dict[str, Any]) -> int:
+def keep_model(connection: Connection, cluster_id: int, model: Model, context: dict[str, Any]) -> int:
     """This will keep a model as a candidate, and return its id."""
     made = connection.execute(
         insert(table)
         .values(
+            cluster_id=cluster_id,
             state=CANDIDATE,
             sha256=model.digest,
             card=model.card.to_dict(),
-            peers=peers,
+            context=context,
             artifact=model.artifact.data,
         )
         .returning(table.c.id)
@@ -58,9 +61,12 @@ def keep_model(connection: Connection, model: Model, peers: dict[str, Any]) -> i
 
 
 def promote_model(connection: Connection, number: int) -> None:
-    """This will make a model the champion; the one before is retired. Raises NotFound."""
+    """This will make a model the champion of its cluster; the one before is retired. Raises NotFound."""
+    cluster = select(table.c.cluster_id).where(table.c.id == number).scalar_subquery()
     connection.execute(
-        update(table).where(table.c.state == CHAMPION, table.c.id != number).values(state=RETIRED)
+        update(table)
+        .where(table.c.state == CHAMPION, table.c.id != number, table.c.cluster_id == cluster)
+        .values(state=RETIRED)
     )
     done = connection.execute(
         update(table).where(table.c.id == number).values(state=CHAMPION, promoted_at=func.now())
@@ -69,11 +75,11 @@ def promote_model(connection: Connection, number: int) -> None:
         raise NotFound(f"There is no model {number}.", hint="`anomaly models list` shows them.")
 
 
-def previous_champion(connection: Connection) -> Kept:
-    """This will return the model that was champion before the present one. Raises NotFound when there is none."""
+def previous_champion(connection: Connection, cluster_id: int) -> Kept:
+    """This will return the model that was champion of a cluster before the present one. Raises NotFound when there is none."""
     row = connection.execute(
         select(*_COLUMNS)
-        .where(table.c.state == RETIRED, table.c.promoted_at.is_not(None))
+        .where(table.c.cluster_id == cluster_id, table.c.state == RETIRED, table.c.promoted_at.is_not(None))
         .order_by(table.c.promoted_at.desc())
         .limit(1)
     ).first()
@@ -82,9 +88,12 @@ def previous_champion(connection: Connection) -> Kept:
     return Kept(*row)
 
 
-def list_models(connection: Connection, limit: int = 50) -> list[Kept]:
+def list_models(connection: Connection, cluster_id: int | None = None, limit: int = 50) -> list[Kept]:
     """This will return the newest models, newest first."""
-    rows = connection.execute(select(*_COLUMNS).order_by(table.c.id.desc()).limit(limit))
+    chosen = select(*_COLUMNS).order_by(table.c.id.desc()).limit(limit)
+    if cluster_id is not None:
+        chosen = chosen.where(table.c.cluster_id == cluster_id)
+    rows = connection.execute(chosen)
     return [Kept(*row) for row in rows]
 
 
@@ -96,9 +105,11 @@ def find_model(connection: Connection, number: int) -> Kept:
     return Kept(*row)
 
 
-def champion(connection: Connection) -> Kept:
-    """This will return the model in use. Raises NoModel when none was trained."""
-    row = connection.execute(select(*_COLUMNS).where(table.c.state == CHAMPION)).first()
+def champion(connection: Connection, cluster_id: int) -> Kept:
+    """This will return the model in use for a cluster. Raises NoModel when none was trained."""
+    row = connection.execute(
+        select(*_COLUMNS).where(table.c.state == CHAMPION, table.c.cluster_id == cluster_id)
+    ).first()
     if row is None:
         raise NoModel(
             "No model has been trained yet.", hint="Run `anomaly train` once there are some hours of events."

@@ -21,8 +21,10 @@ from anomaly.store.batch import ALLOWED, FINAL, LEVELS, STAGES
 from anomaly.store.chunks import unpack_chunk
 from anomaly.store.tables import chunk, cluster, entity, event, evidence, term
 from anomaly.windows.dimension import Dimension
+from anomaly.windows.terms import Term, event_terms, shape_terms
 
 _AT_ONCE: Final = 500
+_MOST_IN_WINDOW: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Found:
 
     def event(self) -> Event:
         """This will decode the event again."""
-        return decode_lines(self.raw).events[0]
+        # A pretty-printed event has line ends between its fields; inside texts JSON has none.
+        return decode_lines(self.raw.replace(b"\n", b" ")).events[0]
 
 
 _COLUMNS: Final = {
@@ -122,6 +125,34 @@ def evidence_of(connection: Connection, finding_id: UUID, limit: int) -> list[Fo
         .limit(limit)
     )
     return list(_with_raw(connection, connection.execute(statement).all()))
+
+
+def evidence_in_window(
+    connection: Connection, entity_id: int, start: datetime, end: datetime, terms: frozenset[Term]
+) -> list[tuple[datetime, UUID]]:
+    """This will return (time, key) of an entity's events in [start, end) that add one of the terms, oldest first.
+
+    The events are decoded again, so that what counts as evidence is what counted in the window. At most the first 20,000
+    events of the window are looked at.
+    """
+    statement = (
+        select(event.c.received_at, event.c.event_key, event.c.chunk_id, event.c.ordinal)
+        .where(event.c.entity_id == entity_id, event.c.received_at >= start, event.c.received_at < end)
+        .order_by(event.c.received_at, event.c.event_key)
+        .limit(_MOST_IN_WINDOW)
+    )
+    rows = connection.execute(statement).all()
+    found: list[tuple[datetime, UUID]] = []
+    for place in sorted({(row.received_at.date(), row.chunk_id) for row in rows}):
+        raws = _raws(connection, {place})[place]
+        for row in rows:
+            if (row.received_at.date(), row.chunk_id) != place:
+                continue
+            decoded = decode_lines(raws[row.ordinal].replace(b"\n", b" "))
+            for one, shape in zip(decoded.events, decoded.shapes, strict=True):
+                if not terms.isdisjoint((*shape_terms(shape), *event_terms(one, shape))):
+                    found.append((row.received_at, row.event_key))
+    return sorted(found)
 
 
 def _rows() -> Select[tuple[object, ...]]:

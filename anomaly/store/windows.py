@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 import psycopg
+from psycopg import sql
 
+from anomaly.errors import SettingsInvalid
 from anomaly.events.key import EPOCH, microseconds
 from anomaly.store.terms import vocabulary
 from anomaly.windows.fold import Part
@@ -74,12 +76,29 @@ def fold_all(connection: Connection) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which windows: those that start in [`since`, `until`), of one cluster or of all (None), of some entities or of all."""
+    """Which windows: those that start in [`since`, `until`), of one cluster or of all (None), of some entities or of all.
+
+    `closed` takes in a window that starts at `until` itself: with `until` one span earlier, all that end by then.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     cluster_id: int | None = None
     entity_ids: tuple[int, ...] | None = None
+    closed: bool = False
+
+    def conditions(self) -> sql.Composed:
+        """This will return the WHERE clause, for both tables of windows."""
+        found: list[sql.Composable] = [sql.SQL("true")]
+        if self.since is not None:
+            found.append(sql.SQL("start_at >= {}").format(self.since))
+        if self.until is not None:
+            found.append(sql.SQL("start_at {} {}").format(sql.SQL("<=" if self.closed else "<"), self.until))
+        if self.cluster_id is not None:
+            found.append(sql.SQL("cluster_id = {}").format(self.cluster_id))
+        if self.entity_ids is not None:
+            found.append(sql.SQL("entity_id = ANY({})").format(list(self.entity_ids)))
+        return sql.SQL(" AND ").join(found)
 
 
 def read_windows(connection: Connection, span: Span, span_us: int) -> Windows:
@@ -107,22 +126,10 @@ def read_windows(connection: Connection, span: Span, span_us: int) -> Windows:
 def _rows(connection: Connection, span: Span) -> Iterator[tuple[int, int, bytes]]:
     with connection.cursor(binary=True) as cursor:
         cursor.execute(
-            "SELECT entity_id, start_at, histogram FROM anomaly.entity_window"
-            " WHERE (%(since)s::timestamptz IS NULL OR start_at >= %(since)s)"
-            " AND (%(until)s::timestamptz IS NULL OR start_at < %(until)s)"
-            " AND (%(cluster)s::int IS NULL OR cluster_id = %(cluster)s)"
-            " AND (%(entities)s::int[] IS NULL OR entity_id = ANY(%(entities)s))"
-            " UNION ALL SELECT entity_id, start_at, histogram FROM anomaly.window_part"
-            " WHERE (%(since)s::timestamptz IS NULL OR start_at >= %(since)s)"
-            " AND (%(until)s::timestamptz IS NULL OR start_at < %(until)s)"
-            " AND (%(cluster)s::int IS NULL OR cluster_id = %(cluster)s)"
-            " AND (%(entities)s::int[] IS NULL OR entity_id = ANY(%(entities)s))",
-            {
-                "since": span.since,
-                "until": span.until,
-                "cluster": span.cluster_id,
-                "entities": list(span.entity_ids) if span.entity_ids is not None else None,
-            },
+            sql.SQL(
+                "SELECT entity_id, start_at, histogram FROM anomaly.entity_window WHERE {}"
+                " UNION ALL SELECT entity_id, start_at, histogram FROM anomaly.window_part WHERE {}"
+            ).format(span.conditions(), span.conditions())
         )
         while rows := cursor.fetchmany(_BLOCK):
             for entity, start, blob in rows:
@@ -132,3 +139,31 @@ def _rows(connection: Connection, span: Span) -> Iterator[tuple[int, int, bytes]
 
 def _moment(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
+
+
+def claim_span(connection: Connection, span_us: int) -> None:
+    """This will hold a database to one length of windows: the first to write settles it.
+
+    Raises SettingsInvalid when it was settled otherwise. Commits.
+    """
+    connection.execute(
+        "INSERT INTO anomaly.window_span (span_us) VALUES (%s) ON CONFLICT DO NOTHING", [span_us]
+    )
+    row = connection.execute("SELECT span_us FROM anomaly.window_span").fetchone()
+    connection.commit()
+    settled = int(str(row[0])) if row else span_us
+    if settled != span_us:
+        raise SettingsInvalid(
+            f"The windows of this database are {timedelta(microseconds=settled)} long; windows.span says"
+            f" {timedelta(microseconds=span_us)}.",
+            hint="Set windows.span back, or use another database (data_dir or ANOMALY_DATABASE_URL).",
+        )
+
+
+def mark_scored(connection: Connection, cluster_id: int, span: Span) -> None:
+    """This will note that the folded windows of a span were judged as they are; folding more in takes the note back."""
+    connection.execute(
+        sql.SQL("UPDATE anomaly.entity_window SET scored_at = now() WHERE scored_at IS NULL AND {}").format(
+            replace(span, cluster_id=cluster_id).conditions()
+        )
+    )

@@ -18,7 +18,7 @@ from anomaly.store.evidence import keep_matches
 from anomaly.store.firsts import Sightings
 from anomaly.store.partitions import make_partitions
 from anomaly.store.quarantine import keep_rejects
-from anomaly.store.windows import keep_parts
+from anomaly.store.windows import claim_span, keep_parts
 from anomaly.windows.fold import fold
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -97,6 +97,7 @@ class Writer:
     def _opened(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
+            claim_span(self._connection, self._span_us)
         return self._connection
 
     def _abandon(self, connection: Connection) -> None:

@@ -6,7 +6,7 @@ from anomaly.store.tables.findings import evidence, finding
 from anomaly.store.tables.intake import checkpoint
 from anomaly.store.tables.learning import job_run, model
 from anomaly.store.tables.metadata import SCHEMA, metadata
-from anomaly.store.tables.windows import entity_window, seen, window_part
+from anomaly.store.tables.windows import entity_window, seen, window_part, window_span
 
 __all__ = [
     "SCHEMA",
@@ -26,4 +26,5 @@ __all__ = [
     "term",
     "token",
     "window_part",
+    "window_span",
 ]

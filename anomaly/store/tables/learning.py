@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Identity, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
@@ -12,15 +25,18 @@ model = Table(
     "model",
     metadata,
     Column("id", Integer, Identity(), primary_key=True),
+    Column("cluster_id", SmallInteger, ForeignKey("anomaly.cluster.id"), nullable=False),
     Column("state", Text, nullable=False, comment="candidate, champion or retired"),
     Column("sha256", Text, nullable=False),
     Column("card", JSONB, nullable=False),
-    Column("peers", JSONB, nullable=False, comment="the peer groups it was trained with, by cluster"),
+    Column("context", JSONB, nullable=False, comment="span, time and peer groups it was trained with"),
     Column(
         "artifact", LargeBinary, nullable=False, comment="npz and JSON, never a pickle: models/artifact.py"
     ),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("promoted_at", DateTime(timezone=True)),
+    # Two replicas cannot both promote: a cluster has one champion.
+    Index("model_champion_key", "cluster_id", unique=True, postgresql_where=text("state = 'champion'")),
 )
 
 job_run = Table(

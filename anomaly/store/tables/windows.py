@@ -52,3 +52,10 @@ seen = Table(
     Column("cluster_id", SmallInteger, nullable=False),
     PrimaryKeyConstraint("cluster_id", "entity_id", "term_id"),
 )
+
+window_span = Table(
+    "window_span",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, server_default="1", comment="always 1: there is one row"),
+    Column("span_us", BigInteger, nullable=False, comment="length of the windows in this database"),
+)
