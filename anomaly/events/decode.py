@@ -19,6 +19,9 @@ MAX_EVENT_BYTES: Final = 32 << 20
 """The largest event taken: a kube-apiserver can write lists of several MB; beyond this it is quarantined."""
 
 _API_GROUP: Final = "audit.k8s.io/"
+# Years that shift by time zone out of what a date can hold would fail a whole batch later. A clock without a battery says 1970.
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2260
 
 
 class _EventList(msgspec.Struct, gc=False):
@@ -70,10 +73,13 @@ class Decoded:
                 or not event.apiVersion.startswith(_API_GROUP)
             ):
                 raise ValueError(_what_is_missing(event))
-            if received_at(event) is None:
+            received = received_at(event)
+            if received is None:
                 raise ValueError(
                     "the event has no time: requestReceivedTimestamp, timestamp and stageTimestamp are missing"
                 )
+            if not _FIRST_YEAR <= received.year <= _LAST_YEAR:
+                raise ValueError(f"the event's time is in the year {received.year}: no API server wrote that")
         except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
             self.rejects.append(Reject(raw, _reason(error)))
             return

@@ -190,6 +190,15 @@ def test_a_time_that_is_none_is_a_reject(text):
     assert one_reject(but(requestReceivedTimestamp=text))
 
 
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+23:59", "1969-12-31T23:00:00Z", "9999-12-31T23:59:59-23:59"]
+)
+def test_a_year_that_no_server_has_seen_is_a_reject_and_not_a_poisoned_batch(text):
+    assert "year" in one_reject(but(requestReceivedTimestamp=text))
+    for moment in ("1970-01-01T00:00:00Z", "2260-12-31T23:59:59Z", "2026-11-23T09:45:06"):
+        one_event(but(requestReceivedTimestamp=moment))
+
+
 def test_an_event_without_kind_and_version_is_one():
     lean = {key: value for key, value in EVENT.items() if key not in {"kind", "apiVersion"}}
     one_event(json.dumps(lean).encode())
