@@ -62,8 +62,12 @@ def unpack(data: bytes, digest: str | None = None) -> tuple[dict[str, Any], dict
             raise UntrustedArtifact
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as packed:
-            if sum(entry.file_size for entry in packed.infolist()) > LARGEST:
-                raise UntrustedArtifact("The artifact unpacks to more than a model ever needs.")
+            size = sum(entry.file_size for entry in packed.infolist())
+    except zipfile.BadZipFile as error:
+        raise UntrustedArtifact("The artifact cannot be read.") from error
+    if size > LARGEST:
+        raise UntrustedArtifact("The artifact unpacks to more than a model ever needs.")
+    try:
         with np.load(io.BytesIO(body), allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
         document = json.loads(arrays.pop(DOCUMENT).tobytes())

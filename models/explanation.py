@@ -213,12 +213,14 @@ def _normal_if(
     if not len(enough):
         return None
     moved = order[: enough[0] + 1]
-    if len(moved) > 1:
-        without = np.repeat(tried[enough[0]][None, :], len(moved), axis=0)
-        without[np.arange(len(moved)), moved] = window.values[0, moved]
-        needless = _p_values(detector, window, without) > threshold
-        if needless.any():
-            moved = np.delete(moved, np.flatnonzero(needless)[-1])
+    while len(moved) > 1:
+        given_back = np.repeat(window.values, len(moved), axis=0)
+        given_back[:, moved] = usual[moved]
+        given_back[np.arange(len(moved)), moved] = window.values[0, moved]
+        needless = np.flatnonzero(_p_values(detector, window, given_back) > threshold)
+        if not len(needless):
+            break
+        moved = np.delete(moved, needless[-1])
     names = detector.lens.layout.names
     return tuple((names[place], float(usual[place])) for place in moved)
 
