@@ -67,12 +67,13 @@ class View:
 
     @property
     def pod(self) -> Json:
-        """The pod spec of the workload written, from the request, else from the response; None when there is none."""
+        """The pod spec that a write of a workload asks for; from the response when no request was kept, else None."""
         found = self._pod
         if isinstance(found, EllipsisType):
             found = None
             if writes_pod(self.shape):
-                found = pod_in(self.body, self.shape.resource) or pod_in(self.answer, self.shape.resource)
+                body = self.answer if self.body is None else self.body
+                found = pod_in(body, self.shape.resource)
             self._pod = found
         return found
 

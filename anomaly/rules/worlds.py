@@ -163,7 +163,7 @@ def targets_of(node: Node) -> list[tuple[str, str, str]]:
         resources |= (
             WORKLOADS if any(asked.name.startswith("pod.") for asked in fields_of(node)) else {"pods"}
         )
-        subs |= {"ephemeralcontainers"}
+        found.add(("", "pods", "ephemeralcontainers"))
     for resource in (*resources, *({OTHER} if subs or groups else ())):
         for sub in ("", *subs):
             for group in {*GROUPS.get(resource, ("", "example.com")), *groups}:
