@@ -4,15 +4,20 @@ import json
 import os
 import sys
 import tracemalloc
+from pathlib import Path
 
 import pytest
 import zstandard
 
+import anomaly
 from anomaly.errors import SourceUnavailable
+from anomaly.events.decode import decode_lines
 from anomaly.sources.block import Block, Oversized, Position
 from anomaly.sources.files import logs_of, open_source
+from anomaly.sources.unwrap import normalise
 from anomaly.testing import raw_event
 
+REAL = Path(anomaly.__file__).parent / "demo" / "audit.jsonl.zst"
 EVENTS = [raw_event("pods", "get", name=f"web-{n}", at=n) for n in range(60)]
 LINES = b"".join(event + b"\n" for event in EVENTS)
 EVENT_LIST = {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [json.loads(e) for e in EVENTS]}
@@ -160,6 +165,22 @@ def test_an_archive_that_unpacks_to_a_giant_line_costs_no_memory(tmp_path, pack)
     assert peak < 120 << 20
 
 
+def test_a_list_far_larger_than_a_block_is_taken_apart_in_bounded_memory(tmp_path):
+    path = tmp_path / "audit.json"
+    with open(path, "wb") as file:
+        file.write(b'{"kind":"EventList","items":[' + EVENTS[0])
+        file.writelines(b"".join(b"," + event for event in EVENTS) * 20 for _ in range(50))
+        file.write(b"]}")
+    tracemalloc.start()
+    with open_source(path) as source:
+        count = sum(block.data.count(b"\n") for block in source.blocks(block_bytes=1 << 20))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 1 + 50 * 20 * len(EVENTS)
+    assert path.stat().st_size > 30 << 20
+    assert peak < 24 << 20
+
+
 def test_an_item_too_large_is_told_of_and_the_others_come(tmp_path):
     path = tmp_path / "audit.json"
     giant = b'{"kind":"' + b"x" * (33 << 20) + b'"}'
@@ -169,6 +190,17 @@ def test_an_item_too_large_is_told_of_and_the_others_come(tmp_path):
     assert (first.data, last.data) == (EVENTS[0] + b"\n", EVENTS[1] + b"\n")
     assert oversized == Oversized(giant[: 64 << 10], len(giant), len(head) + len(giant))
     assert [block.data for block in blocks_of(path, oversized.position)] == [last.data]
+
+
+def test_the_log_of_a_real_api_server_is_read_whole_and_passes_untouched():
+    with open_source(REAL) as source:
+        blocks = list(source.blocks())
+    decoded = [decode_lines(block.data) for block in blocks]
+    assert sum(len(one.rejects) for one in decoded) == 0
+    assert (
+        sum(len(one.events) for one in decoded) == sum(block.data.count(b"\n") for block in blocks) > 10_000
+    )
+    assert all(normalise(block.data) is block.data for block in blocks)
 
 
 def test_another_file_under_the_same_name_is_read_from_its_beginning(tmp_path):
