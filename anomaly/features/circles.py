@@ -230,13 +230,10 @@ class Circles:
 def _issuers(
     vocabulary: Vocabulary, entity: Ints, term: Ints, moment: Ints, issued: NDArray[np.bool_]
 ) -> Sightings:
-    used_as = np.array(
-        [
-            vocabulary.id_of(Dimension.CREDENTIAL, vocabulary.text_of(number)) or -1
-            for number in term[issued].tolist()
-        ],
-        dtype=np.int64,
-    )
+    found = [
+        vocabulary.id_of(Dimension.CREDENTIAL, vocabulary.text_of(number)) for number in term[issued].tolist()
+    ]
+    used_as = np.array([-1 if number is None else number for number in found], dtype=np.int64)
     used = used_as >= 0
     return Sightings.of(
         np.zeros(int(used.sum()), dtype=np.int64),

@@ -1,5 +1,6 @@
 import importlib
 import pkgutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +131,11 @@ def test_a_past_works_out_each_answer_once(memory, history):
 
     assert past.fresh is past.fresh
     assert past.surprise is past.surprise
+
+
+def test_every_feature_has_a_case_in_which_it_fires():
+    cases = "".join(path.read_text() for path in (Path(__file__).parent / "families").glob("test_*.py"))
+
+    missing = [name for name in registry.layout().names if f'"{name}"' not in cases]
+
+    assert missing == []
