@@ -7,7 +7,6 @@ load does, and a single body never waits for company.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import threading
 from collections import deque
@@ -78,11 +77,7 @@ class GroupCommit:
         ]
 
     def start(self) -> None:
-        """This will start the threads. Call it once everything is loaded: what is in memory then is never scanned again."""
-        gc.collect()
-        gc.freeze()
-        # Decoded events are not tracked; what is left would be scanned in vain every 700 allocations.
-        gc.set_threshold(50_000, 20, 100)
+        """This will start the threads."""
         for thread in self._threads:
             thread.start()
 

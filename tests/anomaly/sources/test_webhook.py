@@ -1,0 +1,89 @@
+"""Bodies of the webhook: whatever they hold, something is kept and nothing raises."""
+
+import gzip
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anomaly.sources.webhook import Body, Limits, unwrap
+from anomaly.testing import raw_event
+
+LIMITS = Limits(max_body=32 << 20, max_expansion=200)
+
+
+def body_of(count):
+    items = b",".join(raw_event(name=f"web-{number}") for number in range(count))
+    return b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[' + items + b"]}"
+
+
+def unwrapped(data, limits=LIMITS, size=None, encoding=""):
+    return unwrap(Body(data, len(data) if size is None else size, encoding), limits)
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [
+        pytest.param(bytes, id="plain"),
+        pytest.param(gzip.compress, id="gzip"),
+        pytest.param(zstandard.compress, id="zstd"),
+    ],
+)
+def test_events_come_out_whatever_the_compression(pack):
+    decoded = unwrapped(pack(body_of(7)))
+    assert len(decoded.events) == 7
+    assert decoded.rejects == []
+
+
+def test_a_compressed_body_of_equal_events_is_no_bomb():
+    same = b'{"items":[' + b",".join([raw_event()] * 8_000) + b"]}"
+    assert len(unwrapped(gzip.compress(same)).events) == 8_000
+
+
+def test_a_bomb_is_kept_as_it_came():
+    bomb = gzip.compress(b"0" * (20 << 20))
+    (reject,) = unwrapped(bomb).rejects
+    assert "bomb" in reject.reason
+    assert reject.raw == bomb
+
+
+def test_a_cut_compressed_body_is_kept_whole():
+    packed = gzip.compress(body_of(50))
+    (reject,) = unwrapped(packed[:-9]).rejects
+    assert reject.raw == packed[:-9]
+    assert "cut short" in reject.reason
+
+
+def test_an_unknown_encoding_is_named_in_the_reason():
+    (reject,) = unwrapped(b"\x01\x02", encoding="br").rejects
+    assert "'br'" in reject.reason
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_of_a_body_over_the_limit_the_whole_events_are_kept_and_the_rest_is_one_reject(pack):
+    body = body_of(100)
+    limit = len(body) // 2
+    packed = pack(body)
+    held = packed[:limit]
+    decoded = unwrapped(held, Limits(limit, 200), size=len(packed))
+    assert 48 <= len(decoded.events) <= 50
+    (reject,) = decoded.rejects
+    assert "serve.max_body" in reject.reason
+    assert reject.size > 0
+    assert decoded.raws == unwrapped(body).raws[: len(decoded.raws)]
+
+
+@given(st.integers(min_value=0, max_value=len(body_of(5))))
+def test_wherever_a_body_is_cut_nothing_raises_and_no_event_is_invented(cut):
+    whole = unwrapped(body_of(5)).raws
+    body = body_of(5)
+    decoded = unwrapped(body[:cut], size=len(body) + 1)
+    assert decoded.raws == whole[: len(decoded.raws)]
+    assert len(decoded.rejects) >= 1
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"]))
+def test_any_bytes_are_kept_as_events_or_rejects(data, magic):
+    decoded = unwrapped(magic + data)
+    assert decoded.events or decoded.rejects

@@ -1,0 +1,135 @@
+"""Bodies that wait together are committed together, and each hears of its own."""
+
+import asyncio
+import logging
+
+import psycopg
+import pytest
+import sqlalchemy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anomaly.events.decode import Decoded, Reject
+from anomaly.sources.webhook import Body, Limits
+from anomaly.store.clusters import add_cluster
+from anomaly.store.writer import Receipt, Writer
+from anomaly.web.commit import GroupCommit, shares
+from anomaly.web.problem import ComeBack
+from tests.anomaly.web.running import batch, event_list, fresh_event
+
+
+@pytest.fixture
+def cluster(database):
+    with database.begin() as connection:
+        return add_cluster(connection, "shop")
+
+
+def body(data):
+    return Body(data, len(data))
+
+
+def keep(commit, *given):
+    """Submit (cluster, bytes) while the writers are not started, then start them; returns receipts or errors."""
+
+    async def together():
+        waiting = [commit.submit(cluster, body(data)) for cluster, data in given]
+        commit.start()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    return asyncio.run(together())
+
+
+def transactions(database):
+    with database.begin() as connection:
+        return connection.execute(
+            sqlalchemy.text("SELECT count(DISTINCT xmin::text) FROM anomaly.event")
+        ).scalar_one()
+
+
+def test_bodies_that_wait_together_share_one_transaction(commit, cluster, database):
+    receipts = keep(commit, *[(cluster, batch(10)) for _ in range(6)], (cluster, b"broken"))
+    assert receipts == [Receipt(10, 0, 0, 0)] * 6 + [Receipt(0, 0, 1, 0)]
+    # The savepoint around the events is the one transaction number that all rows have.
+    assert transactions(database) == 1
+
+
+def test_a_retry_in_the_same_group_is_counted_as_the_duplicate(commit, cluster):
+    data = batch(10)
+    assert keep(commit, (cluster, data), (cluster, batch(5)), (cluster, data)) == [
+        Receipt(10, 0, 0, 0),
+        Receipt(5, 0, 0, 0),
+        Receipt(0, 10, 0, 0),
+    ]
+
+
+def test_clusters_share_a_transaction_and_keep_their_own_events(commit, cluster, database):
+    with database.begin() as connection:
+        bank = add_cluster(connection, "bank")
+    data = batch(10)
+    assert keep(commit, (cluster, data), (bank, data)) == [Receipt(10, 0, 0, 0)] * 2
+
+
+def test_a_body_that_cannot_be_stored_is_set_apart_and_its_neighbours_are_kept(commit, cluster, caplog):
+    poison = event_list(
+        fresh_event().replace(b"2026-03-02T09:00:00.000000Z", b"9999-12-31T23:59:59.999999Z"),
+        fresh_event(at=1),
+    )
+    with caplog.at_level(logging.CRITICAL):
+        first, poisoned, last = keep(commit, (cluster, batch(10)), (cluster, poison), (cluster, batch(10)))
+    assert (first.kept, last.kept) == (10, 10)
+    assert poisoned.quarantined == 1
+
+
+def test_an_empty_list_is_nothing(commit, cluster):
+    assert keep(commit, (cluster, event_list())) == [Receipt(0, 0, 0, 0)]
+
+
+def test_a_body_of_more_events_than_a_chunk_holds_is_kept(commit, cluster):
+    tiny = b'{"auditID":"%d","stage":"ResponseComplete","stageTimestamp":"2026-03-02T09:00:00Z"}'
+    data = event_list(*(tiny % number for number in range(41_000)))
+    commit._limits = Limits(1 << 30, 200)
+    assert keep(commit, (cluster, data))[0].kept == 41_000
+
+
+def test_a_database_that_does_not_answer_refuses_everything_that_waits(cluster):
+    commit = GroupCommit(lambda: Writer(_refusing, None, 3_600_000_000), Limits(1 << 20, 200), writers=1)
+    outcomes = keep(commit, *[(cluster, batch(2)) for _ in range(3)])
+    commit.close(5)
+    assert [type(outcome) for outcome in outcomes] == [ComeBack] * 3
+
+
+def _refusing():
+    return psycopg.connect("host=127.0.0.1 port=1 connect_timeout=1")
+
+
+def test_what_was_taken_is_finished_when_closing_and_nothing_more_is_taken(commit, cluster):
+    async def closing():
+        waiting = [commit.submit(cluster, body(batch(10))) for _ in range(3)]
+        commit.start()
+        await asyncio.to_thread(commit.close, 10)
+        with pytest.raises(ComeBack):
+            commit.submit(cluster, body(batch(1)))
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(closing()) == [Receipt(10, 0, 0, 0)] * 3
+
+
+@st.composite
+def groups(draw):
+    sizes = draw(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 3)), min_size=1, max_size=8))
+    total = sum(events for events, _ in sizes)
+    kept = draw(st.integers(0, total))
+    matches = draw(st.integers(0, 3 * kept)) if kept else 0
+    return sizes, Receipt(kept, total - kept, sum(rejects for _, rejects in sizes), matches)
+
+
+@given(groups())
+def test_the_shares_add_up_to_the_whole_and_none_has_more_than_it_sent(group):
+    sizes, total = group
+    parts = [Decoded([None] * events, [], [], [Reject(b"", "")] * rejects) for events, rejects in sizes]
+    receipts = shares(total, parts)
+    assert sum(receipts, Receipt()) == total
+    for receipt, (events, rejects) in zip(receipts, sizes, strict=True):
+        assert receipt.kept + receipt.duplicates == events
+        assert receipt.quarantined == rejects
+        assert receipt.matches >= 0
