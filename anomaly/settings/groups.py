@@ -193,7 +193,7 @@ class RetentionSettings(Group):
     """How long things are kept; whole days are dropped at once."""
 
     events: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=90)
-    """Audit events with their raw bodies; evidence of older findings is kept with the finding."""
+    """Audit events with their raw bodies; findings stay longer, with their reason but without these events."""
 
     windows: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=400)
     """Windows; small beside the events, and a year of them shows what a season looks like."""
