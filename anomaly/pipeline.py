@@ -8,7 +8,7 @@ Only when the transaction is durable does anybody hear that the events are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from anomaly.sources.files import LogFile
 from anomaly.sources.unwrap import normalise
 from anomaly.store.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from anomaly.store.quarantine import raw_of, release
-from anomaly.store.writer import Arrival, Receipt, Writer
+from anomaly.store.writer import NOT_THE_INPUT, Arrival, Receipt, Writer
 from anomaly.workers import Crew, Work
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -36,20 +36,48 @@ BLOCK_BYTES: Final = 6 << 20
 _OVERSIZED: Final = b"\x00oversized "
 
 
+class _StillNoEvent(Exception):
+    """What was in quarantine would go there again: nothing is changed."""
+
+
 def take_in(writer: Writer, cluster_id: int, source: str, data: bytes) -> Receipt:
     """This will keep every event in `data`: native JSON lines or any shape that `anomaly.sources` knows.
 
-    Returns once all of it is durable. What is no event goes to quarantine with the reason.
+    Returns once all of it is durable. What is no event, or cannot be stored, goes to quarantine with the reason.
     """
-    total = Receipt()
-    for piece in decode(data).split(MAX_BATCH_EVENTS):
-        for receipt in writer.write([Arrival(cluster_id, source, piece)]):
-            total += receipt
-    return total
+    return keep(writer, Arrival(cluster_id, source, decode_lines(normalise(data))))
 
 
-def decode(data: bytes) -> Decoded:
-    """This will decode one block of lines of any shape; the note of an oversized event becomes a reject."""
+def keep(writer: Writer, arrival: Arrival) -> Receipt:
+    """This will keep decoded input of any size, in transactions of at most `MAX_BATCH_EVENTS` events."""
+    pieces = arrival.decoded.split(MAX_BATCH_EVENTS)
+    return sum((_keep(writer, replace(arrival, decoded=piece)) for piece in pieces), Receipt())
+
+
+def _keep(writer: Writer, arrival: Arrival) -> Receipt:
+    try:
+        return writer.write([arrival])[0]
+    except NOT_THE_INPUT:
+        raise
+    except Exception as fault:  # one event that nobody thought of must not keep a file from ever being read
+        return _set_apart(writer, arrival, fault)
+
+
+def _set_apart(writer: Writer, arrival: Arrival, fault: Exception) -> Receipt:
+    """Halve until the event is alone that cannot be stored: it goes to quarantine, the others are kept."""
+    decoded = arrival.decoded
+    if len(decoded.events) > 1:
+        halves = decoded.split((len(decoded.events) + 1) // 2)
+        return sum((_keep(writer, replace(arrival, decoded=half)) for half in halves), Receipt())
+    if not decoded.events:
+        raise fault
+    first = str(fault).partition("\n")[0][:400]
+    reject = Reject(decoded.raws[0], f"storing failed: {type(fault).__name__}: {first}")
+    return writer.write([replace(arrival, decoded=Decoded(rejects=[*decoded.rejects, reject]))])[0]
+
+
+def _decode_block(data: bytes) -> Decoded:
+    """What `_bytes_of` made of a block: lines of any shape, or the note of an event too large to hold."""
     if data.startswith(_OVERSIZED):
         length, _, head = data[len(_OVERSIZED) :].partition(b"\n")
         reason = f"the event is {int(length):,} bytes long; only its first {len(head):,} bytes are kept"
@@ -72,15 +100,16 @@ class Reading:
     """Reads one file into one cluster, from where an earlier reading stopped, with a crew of workers.
 
     The checkpoint follows the blocks that are durable without a gap: a crash costs at most the reading of a few blocks again,
-    and their events are recognised as duplicates.
+    and their events are recognised as duplicates. `total` is what became of the input, also after a failure.
     """
 
     cluster_id: int
     file: LogFile
     connection: Connection
     again: bool = False
+    total: Receipt = Receipt()  # noqa: RUF009  frozen
 
-    def run(self, crew: Crew) -> Iterator[Progress]:
+    def run(self, crew: Crew) -> Generator[Progress, None, None]:
         """This will read to the end, yielding progress after each block. Stopping the iteration early keeps what is done.
 
         Raises SourceUnavailable when the file cannot be read on, after keeping everything that was whole in it.
@@ -94,26 +123,28 @@ class Reading:
         # Only now: the connection must not sit in a transaction while a file is read.
         self.connection.commit()
         ledger = _Ledger(done)
-        total = Receipt()
         try:
             for number, block in enumerate(self.file.blocks(Position(done.position, done.mark), BLOCK_BYTES)):
                 ledger.handed_out(number, block)
                 crew.give(number, _bytes_of(block))
-                total += self._account(ledger, crew.done(), source)
-                yield Progress(total, self.file.read_bytes, self.file.size, done.position > 0)
+                self._account(ledger, crew.done(), source)
+                yield self._progress(done)
             ledger.at_end = True
         finally:
-            total += self._account(ledger, crew.finish(), source)
-        yield Progress(total, self.file.read_bytes, self.file.size, done.position > 0)
+            self._account(ledger, crew.finish(), source)
+        yield self._progress(done)
 
-    def _account(self, ledger: _Ledger, finished: Iterator[tuple[int, Receipt]], source: str) -> Receipt:
-        total = Receipt()
-        for number, receipt in finished:
-            total += receipt
-            ledger.durable(number)
-        if source and ledger.moved:
-            save_checkpoint(self.connection, self.cluster_id, source, self.file.name, ledger.reached())
-        return total
+    def _progress(self, done: Checkpoint) -> Progress:
+        return Progress(self.total, self.file.read_bytes, self.file.size, done.position > 0)
+
+    def _account(self, ledger: _Ledger, finished: Iterator[tuple[int, Receipt]], source: str) -> None:
+        try:
+            for number, receipt in finished:
+                self.total += receipt
+                ledger.durable(number)
+        finally:
+            if source and ledger.moved:
+                save_checkpoint(self.connection, self.cluster_id, source, self.file.name, ledger.reached())
 
 
 class _Ledger:
@@ -131,7 +162,8 @@ class _Ledger:
         position = block.position
         # A last line without its newline may still be written on: it is kept, and read again next time.
         unfinished = isinstance(block, Block) and block.partial
-        if not unfinished:
+        # A position without a mark would fit any file that begins alike: it is not gone on from.
+        if not unfinished and position.mark:
             self._last = Checkpoint(position.offset, position.mark)
         self._ends[number] = self._last
 
@@ -151,7 +183,8 @@ class _Ledger:
 def _bytes_of(block: Block | Oversized) -> bytes:
     if isinstance(block, Oversized):
         return _OVERSIZED + f"{block.length}\n".encode() + block.head
-    return block.data
+    # Whatever a file holds, only we write notes: an empty line before makes it a line like any other.
+    return b"\n" + block.data if block.data.startswith(_OVERSIZED) else block.data
 
 
 def crew_for(
@@ -161,7 +194,7 @@ def crew_for(
 
     def start() -> Work:
         writer = Writer(connect, rules, span_us)
-        return lambda block: take_in(writer, cluster_id, source, block)
+        return lambda block: keep(writer, Arrival(cluster_id, source, _decode_block(block)))
 
     return Crew(start, count)
 
@@ -185,11 +218,19 @@ def retry_quarantined(connect: Connect, rules: RuleSet, span: timedelta, number:
                 f"There is no input {number} in quarantine.", hint="`anomaly quarantine list` shows them."
             )
         cluster_id, source, raw = found
-        decoded = decode(raw)
+        decoded = decode_lines(normalise(raw))
         if decoded.rejects or not decoded.events:
             return Receipt(quarantined=1)
+
+        def let_go(transaction: Connection, receipts: Sequence[Receipt]) -> None:
+            if any(receipt.quarantined for receipt in receipts):
+                raise _StillNoEvent
+            release(transaction, number)
+
         arrivals = [Arrival(cluster_id, source, piece) for piece in decoded.split(MAX_BATCH_EVENTS)]
-        return sum(writer.write(arrivals, also=lambda transaction: release(transaction, number)), Receipt())
+        return sum(writer.write(arrivals, also=let_go), Receipt())
+    except _StillNoEvent:
+        return Receipt(quarantined=1)
     finally:
         writer.close()
 

@@ -13,20 +13,32 @@ import struct
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from multiprocessing.connection import Connection, wait
 from typing import Final
 
-from anomaly.errors import AnomalyError
+import psycopg
+
+from anomaly.errors import AnomalyError, DatabaseUnavailable
 from anomaly.store.writer import Receipt
 
-_ANSWER: Final = struct.Struct("<?4Q")
+_ANSWER: Final = struct.Struct("<B4Q")
 _STOP_SECONDS: Final = 30
+_AGAIN: Final = "Run the same command again: it goes on from what is kept, and nothing is kept twice."
 
 Work = Callable[[bytes], Receipt]
 
 
 class WorkerFailed(AnomalyError):
     """A worker process stopped with an error; nothing of its block is kept, and the next run takes it again."""
+
+
+class _Outcome(IntEnum):
+    """The first byte of an answer; what follows is numbers, or a sentence and where it happened."""
+
+    KEPT = 0
+    FAILED = 1
+    DATABASE_AWAY = 2
 
 
 @dataclass(slots=True)
@@ -64,7 +76,7 @@ class Crew:
         try:
             free[0].pipe.send_bytes(block)
         except OSError as error:
-            raise WorkerFailed(f"a worker process is gone: {error}") from error
+            raise _ended(free[0].process) from error
 
     def done(self) -> Iterator[tuple[int, Receipt]]:
         """This will yield (number, receipt) of blocks that are durable by now, without waiting."""
@@ -94,10 +106,10 @@ class Crew:
             try:
                 answer = worker.pipe.recv_bytes()
             except (EOFError, OSError) as error:
-                raise WorkerFailed(f"a worker process ended with status {worker.process.exitcode}") from error
-            fine, *numbers = _ANSWER.unpack_from(answer)
-            if not fine:
-                raise WorkerFailed(answer[_ANSWER.size :].decode("utf-8", "replace"))
+                raise _ended(worker.process) from error
+            outcome, *numbers = _ANSWER.unpack_from(answer)
+            if outcome != _Outcome.KEPT:
+                raise _failure(outcome, answer[_ANSWER.size :].decode("utf-8", "replace"))
             self._finished.append((worker.block, Receipt(*numbers)))
             worker.block = -1
 
@@ -126,16 +138,40 @@ def _run(start: Callable[[], Work], ours: Connection, pipe: Connection) -> None:
         try:
             receipt = work(block)
             answer = _ANSWER.pack(
-                True, receipt.kept, receipt.duplicates, receipt.quarantined, receipt.matches
+                _Outcome.KEPT, receipt.kept, receipt.duplicates, receipt.quarantined, receipt.matches
             )
         except Exception as error:  # whatever it is, the caller must hear of it
-            words = f"{type(error).__name__}: {error}"
-            detail = "" if isinstance(error, AnomalyError) else traceback.format_exc()
-            answer = _ANSWER.pack(False, 0, 0, 0, 0) + f"{words}\n{detail}".encode("utf-8", "replace")
+            answer = _sad_answer(error)
         try:
             pipe.send_bytes(answer)
         except OSError:
             return
+
+
+def _sad_answer(error: Exception) -> bytes:
+    away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | DatabaseUnavailable)
+    first = str(error).strip().partition("\n")[0] or type(error).__name__
+    words = first if away or isinstance(error, AnomalyError) else f"{type(error).__name__}: {first}"
+    text = f"{words}\n{traceback.format_exc()}".encode("utf-8", "replace")
+    return _ANSWER.pack(_Outcome.DATABASE_AWAY if away else _Outcome.FAILED, 0, 0, 0, 0) + text
+
+
+def _failure(outcome: int, text: str) -> AnomalyError:
+    words, _, trace = text.partition("\n")
+    failure: AnomalyError = (
+        DatabaseUnavailable(f"The database went away: {words.rstrip('.')}.", hint=_AGAIN)
+        if outcome == _Outcome.DATABASE_AWAY
+        else WorkerFailed(f"A worker process failed: {words.rstrip('.')}.", hint=_AGAIN)
+    )
+    failure.add_note(trace)
+    return failure
+
+
+def _ended(process: multiprocessing.process.BaseProcess) -> WorkerFailed:
+    process.join(_STOP_SECONDS)
+    code = process.exitcode
+    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
+    return WorkerFailed(f"A worker process {how}.", hint=_AGAIN)
 
 
 def collect_rarely() -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,7 @@ from anomaly.cli.output import Format, Output, visible, write_details
 if TYPE_CHECKING:
     from types import FrameType
 
+    from anomaly.errors import SourceUnavailable
     from anomaly.pipeline import Progress
     from anomaly.rules import RuleSet
     from anomaly.settings import Settings
@@ -50,12 +51,17 @@ def ingest(
     workers
         Processes that decode and write side by side; as many as cores unless said, 0 for none besides this one.
     """
+    from anomaly.errors import SourceUnavailable
     from anomaly.rules import pack
+    from anomaly.sources.files import open_source
     from anomaly.sources.folder import find_logs
     from anomaly.store.windows import fold_all
 
     settings = current().settings()
     files = [None] if path == "-" else (find_logs(Path(path)) if Path(path).is_dir() else [Path(path)])
+    if len(files) == 1 and files[0] is not None:
+        # A wrong path is said at once, not after a database was started for it.
+        open_source(files[0]).close()
     rules = pack()
     with current().database(settings) as database, _interruptible() as interrupted:
         cluster_id = _cluster(database, cluster)
@@ -63,13 +69,19 @@ def ingest(
         for file in files:
             if interrupted.by_user:
                 break
-            _read(database, settings, rules, cluster_id, file, again, workers, interrupted, report)
+            report.files += 1
+            try:
+                _read(database, settings, rules, cluster_id, file, again, workers, interrupted, report)
+            except SourceUnavailable as failure:
+                # What was whole in it is kept; the other files are still worth reading.
+                report.failed.append(failure)
         with database.dedicated(autocommit=True) as connection:
             fold_all(connection)
         write_details(report.details(cluster), output=output)
     if interrupted.by_user:
         current().say("Stopped. The same command goes on from here.")
         return INTERRUPTED
+    report.complain()
     return 0
 
 
@@ -82,18 +94,25 @@ class _Interrupted:
 class _Report:
     began: float
     files: int = 0
-    resumed: int = 0
     already: int = 0
     total: Receipt | None = None
-    failed: list[str] = field(default_factory=list)
+    failed: list[SourceUnavailable] = field(default_factory=list)
 
-    def add(self, progress: Progress | None) -> None:
-        self.files += 1
-        if progress is not None:
-            self.total = progress.receipt if self.total is None else self.total + progress.receipt
-            self.resumed += progress.resumed
-            self.already += progress.resumed and not any(
-                (progress.receipt.kept, progress.receipt.duplicates, progress.receipt.quarantined)
+    def add(self, receipt: Receipt, *, resumed: bool) -> None:
+        self.total = receipt if self.total is None else self.total + receipt
+        self.already += resumed and not any((receipt.kept, receipt.duplicates, receipt.quarantined))
+
+    def complain(self) -> None:
+        """Raise what kept files from being read whole, after everything else was read."""
+        from anomaly.errors import SourceUnavailable
+
+        if len(self.failed) == 1:
+            raise self.failed[0]
+        for failure in self.failed:
+            current().say(f"{failure}.")
+        if self.failed:
+            raise SourceUnavailable(
+                f"{len(self.failed)} of {self.files} files could not be read whole.", hint=self.failed[0].hint
             )
 
     def details(self, cluster: str) -> dict[str, object]:
@@ -148,18 +167,24 @@ def _read(
     if workers is None and 0 < file.size < 1 << 20:
         count = 0
     span_us = microseconds_in(settings.windows.span)
-    last: Progress | None = None
     with (
         file,
         crew_for(database.dedicated, rules, span_us, cluster_id, name_of(path), count) as crew,
         database.dedicated() as connection,
         _display(name_of(path)) as show,
     ):
-        for last in Reading(cluster_id, file, connection, again).run(crew):
-            show(last)
-            if interrupted.by_user:
-                break
-    report.add(last)
+        reading = Reading(cluster_id, file, connection, again)
+        resumed = False
+        try:
+            # Closed here and not by the garbage collector, so that a failure in what is in hand is heard.
+            with closing(reading.run(crew)) as steps:
+                for reached in steps:
+                    resumed = reached.resumed
+                    show(reached)
+                    if interrupted.by_user:
+                        break
+        finally:
+            report.add(reading.total, resumed=resumed)
 
 
 @contextmanager

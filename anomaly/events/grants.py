@@ -67,7 +67,7 @@ def grants_of(event: Event) -> tuple[str, ...]:
         return ()
     try:
         body = _bodies.decode(bytes(event.requestObject) or bytes(event.responseObject) or b"{}")
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return ()
     return tuple(dict.fromkeys(_texts(body)))[:_MOST]
 

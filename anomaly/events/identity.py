@@ -1,19 +1,19 @@
 """Whose request it is: the user block as sent, and the identity behind it.
 
 The user, address and annotation blocks of one caller repeat byte for byte, so each is decoded once and then looked up by
-its bytes. Caches are bounded: an attacker who varies them costs decoding time, not memory.
+its bytes. Caches are bounded in number and size: an attacker who varies them costs decoding time, not memory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from anomaly.events.event import Event, User
+from anomaly.events.remember import remembered
 
 SERVICE_ACCOUNT: Final = "system:serviceaccount:"
 NODE: Final = "system:node:"
@@ -53,7 +53,7 @@ class Identity:
         return self.kind is EntityKind.SERVICE_ACCOUNT
 
 
-@lru_cache(maxsize=1 << 15)
+@remembered(1 << 15, len)
 def identity_of(username: str) -> Identity:
     """This will tell human, service account, node, system component and anonymous apart by the name alone.
 
@@ -71,19 +71,19 @@ def identity_of(username: str) -> Identity:
     return Identity(kind, username.removeprefix("system:"), "", username)
 
 
-@lru_cache(maxsize=1 << 15)
+@remembered(1 << 15, len)
 def decode_user(raw: bytes) -> User:
     """This will decode one user block. Raises msgspec.ValidationError when it is not one."""
     return (_users.decode(raw) if raw else None) or User()
 
 
-@lru_cache(maxsize=1 << 14)
+@remembered(1 << 14, len)
 def decode_addresses(raw: bytes) -> tuple[str, ...]:
     """This will decode `sourceIPs`. Raises msgspec.ValidationError when it is not a list of strings."""
     return (_addresses.decode(raw) if raw else None) or ()
 
 
-@lru_cache(maxsize=1 << 14)
+@remembered(1 << 14, len)
 def decode_annotations(raw: bytes) -> dict[str, str]:
     """This will decode annotations; the dict is shared and must not be changed. Raises msgspec.ValidationError."""
     return (_annotations.decode(raw) if raw else None) or {}

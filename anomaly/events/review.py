@@ -52,7 +52,7 @@ def checked_of(event: Event) -> str:
         return ""
     try:
         spec = _bodies.decode(bytes(event.requestObject) or b"{}").spec
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return ""
     if spec is None:
         return ""

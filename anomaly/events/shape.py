@@ -7,7 +7,6 @@ to, which rules can match) is worked out once for each shape and looked up for e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from anomaly.events.event import NO_OBJECT, Event, User
@@ -19,6 +18,7 @@ from anomaly.events.identity import (
     decode_user,
     identity_of,
 )
+from anomaly.events.remember import remembered, size_of_parts
 
 DECISION: Final = "authorization.k8s.io/decision"
 REASON: Final = "authorization.k8s.io/reason"
@@ -93,7 +93,7 @@ def shape_of(event: Event) -> Shape:
     )
 
 
-@lru_cache(maxsize=_KNOWN_SHAPES)
+@remembered(_KNOWN_SHAPES, size_of_parts)
 def _shape(key: Key) -> Shape:
     user_raw, acting_raw, addresses_raw, annotations_raw, verb, agent, stage, level, code, *rest = key
     group, version, resource, subresource, namespace, path = rest

@@ -137,7 +137,7 @@ def pod_spec_in(body: bytes) -> PodSpec | None:
         return None
     try:
         decoded = _bodies.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     if decoded.template is not None:
         return decoded.template.spec

@@ -18,20 +18,18 @@ class Match:
     group: tuple[str, ...]
     index: int
     received_us: int
-    entity_id: int
 
 
 @dataclass(slots=True)
 class Draft:
-    """What a batch adds to one finding. The entity is that of the earliest event."""
+    """What a batch adds to one finding. `earliest` are the events it begins with: several when they share a microsecond."""
 
     id: UUID
     rule: Rule
     group: tuple[str, ...]
     start_us: int
     end_us: int
-    entity_id: int
-    first: int
+    earliest: list[int]
     indexes: list[int] = field(default_factory=list)
 
     @property
@@ -64,11 +62,12 @@ def gather(cluster_id: int, matches: Iterable[Match]) -> list[Draft]:
                 match.group,
                 match.received_us,
                 match.received_us,
-                match.entity_id,
-                match.index,
+                [match.index],
             )
-        elif (match.received_us, match.entity_id) < (draft.start_us, draft.entity_id):
-            draft.start_us, draft.entity_id, draft.first = match.received_us, match.entity_id, match.index
+        elif match.received_us < draft.start_us:
+            draft.start_us, draft.earliest = match.received_us, [match.index]
+        elif match.received_us == draft.start_us:
+            draft.earliest.append(match.index)
         draft.end_us = max(draft.end_us, match.received_us)
         draft.indexes.append(match.index)
     return sorted(drafts.values(), key=lambda draft: draft.id)

@@ -31,6 +31,7 @@ ALLOWED: Final = 1
 FINAL: Final = 2
 MAX_MINUTES: Final = 24 * 60
 _REMEMBERED: Final = 40_000
+_REMEMBERED_CHARACTERS: Final = 48 << 20
 
 Ints = NDArray[np.int64]
 
@@ -119,6 +120,7 @@ class BatchMaker:
         self._known: dict[tuple[int, Shape], Known] = {}
         self._objects: dict[tuple[Shape, str], tuple[int, tuple[int, ...]]] = {}
         self._minutes: Ints | None = None
+        self._characters = 0
 
     def forget(self) -> None:
         """This will drop everything remembered, after the database was restored or the rules changed."""
@@ -126,17 +128,13 @@ class BatchMaker:
         self._known.clear()
         self._objects.clear()
         self._minutes = None
+        self._characters = 0
 
     def make(
         self, connection: psycopg.Connection[tuple[object, ...]], cluster_id: int, decoded: Decoded
     ) -> Batch:
         """This will make the batch of these events, giving numbers to texts never seen before (committed on `connection`)."""
-        if len(self._known) > _REMEMBERED:
-            self._known.clear()
-        if len(self._objects) > _REMEMBERED:
-            self._objects.clear()
-        self._terms.trim()
-        self._entities.trim()
+        self._trim()
         distinct: dict[Shape, int] = {}
         shape = np.array([distinct.setdefault(one, len(distinct)) for one in decoded.shapes], dtype=np.int64)
         bodies = self._resolve(connection, cluster_id, decoded, list(distinct))
@@ -162,6 +160,16 @@ class BatchMaker:
             bytes_term=self._terms.id(Dimension.BYTES, ""),
             rejects=decoded.rejects,
         )
+
+    def _trim(self) -> None:
+        """Between batches only: within one, everything must stay known."""
+        most = max(len(self._known), len(self._objects))
+        if most > _REMEMBERED or self._characters > _REMEMBERED_CHARACTERS:
+            self._known.clear()
+            self._objects.clear()
+            self._characters = 0
+        self._terms.trim()
+        self._entities.trim()
 
     def _resolve(
         self,
@@ -191,6 +199,7 @@ class BatchMaker:
                 bodies[index] = found
         for terms in (*new_objects.values(), *bodies.values()):
             texts.update(terms)
+        texts.update(_name_term(*pair) for pair in new_objects if pair[1])
         if self._minutes is None:
             texts.update((Dimension.MINUTE, str(minute)) for minute in range(MAX_MINUTES))
             texts.add((Dimension.BYTES, ""))
@@ -209,16 +218,11 @@ class BatchMaker:
             self._minutes = np.array(ids, dtype=np.int64)
         for shape in fresh:
             self._known[cluster_id, shape] = self._work_out(cluster_id, shape)
+            self._characters += _size(shape)
         for pair, terms in new_objects.items():
-            ids = tuple(self._terms.id(dimension, text) for dimension, text in terms)
-            name = next(
-                (
-                    number
-                    for number, (dimension, _) in zip(ids, terms, strict=True)
-                    if dimension is Dimension.NAME
-                ),
-                0,
-            )
+            name = self._terms.id(*_name_term(*pair)) if pair[1] else 0
+            ids = [self._terms.id(dimension, text) for dimension, text in terms]
+            self._characters += len(pair[1])
             # Negative marks a first worth remembering: it saves a second tuple for each object.
             marked = (
                 -number if dimension in NOVEL else number
@@ -273,6 +277,17 @@ class BatchMaker:
             np.abs(marked_ids),
             marked_ids < 0,
         )
+
+
+def _name_term(shape: Shape, name: str) -> Term:
+    """What the row of an event says about its object, also before the request is answered."""
+    return Dimension.NAME, f"{shape.resource_text} {shape.namespace}/{name}"
+
+
+def _size(shape: Shape) -> int:
+    """About how many characters a shape holds that its sender chose."""
+    notes = sum(map(len, shape.annotations.values()))
+    return len(shape.agent) + len(shape.path) + len(shape.user.username) + notes + 500
 
 
 _ALWAYS: Final = frozenset({Dimension.VERB, Dimension.RESOURCE})

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import psycopg
 
+from anomaly.store.terms import without_nul
+
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -38,7 +40,7 @@ def save_checkpoint(
         [
             cluster_id,
             source,
-            path.replace("\x00", "\u2400"),
+            without_nul(path),
             reached.position,
             reached.mark,
             reached.finished,

@@ -11,6 +11,7 @@ from anomaly.store.terms import storable
 from anomaly.windows.entity import Entity
 
 _REMEMBERED: Final = 100_000
+_REMEMBERED_CHARACTERS: Final = 16 << 20
 
 
 class Entities:
@@ -18,6 +19,7 @@ class Entities:
 
     def __init__(self) -> None:
         self._ids: dict[tuple[int, str], int] = {}
+        self._characters = 0
 
     def id(self, cluster_id: int, username: str) -> int:
         """This will return the id of an entity that was resolved before. Raises KeyError when it was not."""
@@ -25,8 +27,9 @@ class Entities:
 
     def trim(self) -> None:
         """This will forget all when there is too much to remember. To be called between batches only."""
-        if len(self._ids) > _REMEMBERED:
+        if len(self._ids) > _REMEMBERED or self._characters > _REMEMBERED_CHARACTERS:
             self._ids.clear()
+            self._characters = 0
 
     def resolve(
         self, connection: psycopg.Connection[tuple[object, ...]], cluster_id: int, usernames: set[str]
@@ -46,6 +49,7 @@ class Entities:
         connection.commit()
         for name, kept in absent.items():
             self._ids[cluster_id, name] = found[kept]
+            self._characters += len(name)
 
 
 def _select(

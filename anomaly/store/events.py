@@ -60,9 +60,14 @@ class _Prepared:
     chunks: list[tuple[int, date]]
 
 
-def days_of(batch: Batch) -> list[date]:
-    """This will return the days (UTC) that the batch's events were received on."""
-    return [_EPOCH + timedelta(days=int(day)) for day in np.unique(batch.received_us // DAY_US)]
+def day_numbers(batch: Batch) -> set[int]:
+    """This will return the days (UTC) that the batch's events were received on, counted from 1970."""
+    return set(np.unique(batch.received_us // DAY_US).tolist())
+
+
+def day_of(number: int) -> date:
+    """This will return the date of a day counted from 1970."""
+    return _EPOCH + timedelta(days=number)
 
 
 def keep_events(connection: Connection, batch: Batch) -> Kept:
@@ -122,7 +127,7 @@ def _prepare(connection: Connection, batch: Batch) -> _Prepared:
     rows["size"] = np.minimum(batch.sizes, 2**31 - 1)[place]
     rows["cluster_id"] = batch.cluster_id
     rows["ordinal"] = ordinal[place]
-    chunks = [(int(number), _EPOCH + timedelta(days=int(day))) for number, day in zip(ids, days, strict=True)]
+    chunks = [(int(number), day_of(int(day))) for number, day in zip(ids, days, strict=True)]
     return _Prepared(rows, place, chunk_of, ordinal, chunks)
 
 

@@ -13,8 +13,10 @@ from psycopg.types.json import Jsonb
 
 from anomaly.findings.finding import FindingKind
 from anomaly.findings.gather import SCORES, Draft, Match, gather
+from anomaly.rules.rule import Rule
 from anomaly.store.batch import Batch
 from anomaly.store.binary_copy import RowFormat, timestamps, uuids
+from anomaly.store.terms import without_nul
 
 EVIDENCE: Final = RowFormat(
     sql.Identifier("anomaly", "evidence"),
@@ -26,13 +28,17 @@ INSERT INTO anomaly.finding AS f
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(0) + %s * interval '1 microsecond',
         to_timestamp(0) + %s * interval '1 microsecond', %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET
-  entity_id = CASE WHEN excluded.start_at < f.start_at THEN excluded.entity_id ELSE f.entity_id END,
-  reason = CASE WHEN excluded.start_at < f.start_at THEN excluded.reason ELSE f.reason END,
+  entity_id = CASE WHEN {earlier} THEN excluded.entity_id ELSE f.entity_id END,
+  reason = CASE WHEN {earlier} THEN excluded.reason ELSE f.reason END,
   start_at = least(f.start_at, excluded.start_at),
   end_at = greatest(f.end_at, excluded.end_at),
   count = f.count + excluded.count,
   updated_at = now()
-"""
+""".format(
+    # Of events in one microsecond the least reason speaks, so that the order of arrival cannot change what a finding says.
+    earlier='(excluded.start_at, excluded.reason COLLATE "C", excluded.entity_id)'
+    ' < (f.start_at, f.reason COLLATE "C", f.entity_id)'
+)
 
 
 def matches_of(batch: Batch, kept: NDArray[np.bool_]) -> Iterator[Match]:
@@ -47,7 +53,7 @@ def matches_of(batch: Batch, kept: NDArray[np.bool_]) -> Iterator[Match]:
         for rule in fired:
             if not rule.silent:
                 received = int(batch.received_us[index])
-                yield Match(rule, rule.group_key(event, shape), index, received, known.entity_id)
+                yield Match(rule, rule.group_key(event, shape), index, received)
 
 
 def keep_matches(cursor: psycopg.Cursor[tuple[object, ...]], batch: Batch, kept: NDArray[np.bool_]) -> int:
@@ -71,12 +77,12 @@ def keep_matches(cursor: psycopg.Cursor[tuple[object, ...]], batch: Batch, kept:
 
 def _values(batch: Batch, draft: Draft) -> tuple[object, ...]:
     rule = draft.rule
-    event, shape = batch.events[draft.first], batch.known[batch.shape[draft.first]].shape
-    group = {field.name: _clean(value) for field, value in zip(rule.group_by, draft.group, strict=True)}
+    reason, entity_id = min(_said(batch, rule, index) for index in draft.earliest)
+    group = {field.name: without_nul(value) for field, value in zip(rule.group_by, draft.group, strict=True)}
     return (
         draft.id,
         batch.cluster_id,
-        draft.entity_id,
+        entity_id,
         FindingKind.RULE.value,
         rule.id,
         rule.title,
@@ -85,12 +91,13 @@ def _values(batch: Batch, draft: Draft) -> tuple[object, ...]:
         draft.start_us,
         draft.end_us,
         SCORES[draft.severity],
-        _clean(rule.why(event, shape)),
+        reason,
         len(draft.indexes),
         Jsonb({"group": group}),
     )
 
 
-def _clean(text: str) -> str:
-    """PostgreSQL takes no NUL, neither in text nor in jsonb."""
-    return text.replace("\x00", "\u2400").encode("utf-8", "replace").decode("utf-8")
+def _said(batch: Batch, rule: Rule, index: int) -> tuple[str, int]:
+    """What the rule says about one event, and whose event it is."""
+    known = batch.known[batch.shape[index]]
+    return without_nul(rule.why(batch.events[index], known.shape)), known.entity_id

@@ -139,9 +139,12 @@ def with_evidence(
             .over(partition_by=evidence.c.finding_id, order_by=(evidence.c.received_at, evidence.c.event_key))
             .label("place"),
         )
+        .join(finding, finding.c.id == evidence.c.finding_id)
         .join(
             event,
             and_(
+                # The same log kept in two clusters has the same keys in both.
+                event.c.cluster_id == finding.c.cluster_id,
                 event.c.received_at == evidence.c.received_at,
                 event.c.event_key == evidence.c.event_key,
             ),

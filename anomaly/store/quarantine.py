@@ -12,6 +12,7 @@ import zstandard
 
 from anomaly.events.decode import Reject
 from anomaly.store.chunks import MAX_CHUNK_BYTES
+from anomaly.store.terms import without_nul
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -35,17 +36,16 @@ def keep_rejects(
 ) -> None:
     """This will put rejects into quarantine, in the caller's transaction; the same bytes are kept once and counted."""
     compressor = zstandard.ZstdCompressor(level=3)
-    rows = {}
+    rows: dict[bytes, tuple[int, bytes, str, str, int, int, bytes]] = {}
     for reject in rejects:
         digest = blake2b(reject.raw, digest_size=16).digest()
         times = rows[digest][-2] + 1 if digest in rows else 1
-        reason = reject.reason.replace("\x00", "\u2400")
         rows[digest] = (
             cluster_id,
             digest,
-            source,
-            reason,
-            len(reject.raw),
+            without_nul(source),
+            without_nul(reject.reason),
+            max(reject.size, len(reject.raw)),
             times,
             compressor.compress(reject.raw),
         )

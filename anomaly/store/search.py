@@ -5,9 +5,11 @@ Texts become term ids first, so the search itself compares integers inside the d
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import islice
 from typing import Final
 from uuid import UUID
 from zlib import crc32
@@ -19,7 +21,8 @@ from anomaly.events.decode import decode_lines
 from anomaly.events.event import Event
 from anomaly.store.batch import ALLOWED, FINAL, LEVELS, STAGES
 from anomaly.store.chunks import unpack_chunk
-from anomaly.store.tables import chunk, cluster, entity, event, evidence, term
+from anomaly.store.tables import chunk, cluster, entity, event, evidence, finding, term
+from anomaly.store.terms import storable
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.terms import Term, event_terms, shape_terms
 
@@ -98,12 +101,15 @@ def search(connection: Connection, question: Question) -> list[Found]:
     conditions = _conditions(connection, question)
     if conditions is None:
         return []
-    order = event.c.received_at.desc() if question.newest_first else event.c.received_at
-    statement = _rows().where(*conditions).order_by(order).limit(question.limit)
-    found = list(_with_raw(connection, connection.execute(statement).all()))
-    if question.audit_id is not None:
-        found = [one for one in found if one.audit_id == question.audit_id]
-    return found
+    order = (event.c.received_at, event.c.event_key)
+    turned = [key.desc() for key in order] if question.newest_first else list(order)
+    statement = _rows().where(*conditions).order_by(*turned)
+    if question.audit_id is None:
+        return list(_with_raw(connection, connection.execute(statement.limit(question.limit)).all()))
+    # Anybody can choose ids with an equal checksum: the limit counts only what has the very id.
+    rows = connection.execute(statement).all()
+    same = (one for one in _with_raw(connection, rows) if one.audit_id == question.audit_id)
+    return list(islice(same, question.limit))
 
 
 def count(connection: Connection, question: Question) -> int:
@@ -111,15 +117,20 @@ def count(connection: Connection, question: Question) -> int:
     conditions = _conditions(connection, question)
     if conditions is None:
         return 0
+    if question.audit_id is not None:
+        return len(search(connection, replace(question, limit=sys.maxsize)))
     return int(connection.execute(select(func.count()).select_from(event).where(*conditions)).scalar_one())
 
 
 def evidence_of(connection: Connection, finding_id: UUID, limit: int) -> list[Found]:
     """This will return the events behind a finding, oldest first, at most `limit`."""
+    # The cluster too: the same log kept in two clusters has the same keys in both.
+    about = finding.c.cluster_id == event.c.cluster_id
     join = and_(evidence.c.received_at == event.c.received_at, evidence.c.event_key == event.c.event_key)
     statement = (
         _rows()
         .join(evidence, join)
+        .join(finding, and_(finding.c.id == evidence.c.finding_id, about))
         .where(evidence.c.finding_id == finding_id)
         .order_by(event.c.received_at, event.c.event_key)
         .limit(limit)
@@ -198,8 +209,7 @@ def _conditions(connection: Connection, question: Question) -> list[ColumnElemen
         if texts := getattr(question, field):
             wanted.append((column, _terms(connection, dimension, texts)))
     if question.names:
-        patterns = [f"* */{name}" for name in question.names]
-        wanted.append((event.c.name_id, _terms(connection, Dimension.NAME, patterns)))
+        wanted.append((event.c.name_id, _names(connection, question.names)))
     for asked, ids in wanted:
         if not ids:
             return None
@@ -235,6 +245,13 @@ def _terms(connection: Connection, dimension: Dimension, texts: Sequence[str]) -
     return _ids(connection, term.c.id, term.c.value, texts, term.c.dimension == int(dimension))
 
 
+def _names(connection: Connection, names: Sequence[str]) -> list[int]:
+    """NAME terms hold "resource namespace/name"; neither of the first two can hold what parts them, a name can hold anything."""
+    name = func.substring(term.c.value, "^[^ ]* [^/]*/(.*)$")
+    rough = or_(*(term.c.value.like(_like(f"* */{one}"), escape="\\") for one in names))
+    return _ids(connection, term.c.id, name, names, term.c.dimension == int(Dimension.NAME), rough)
+
+
 def _entities(connection: Connection, texts: Sequence[str]) -> list[int]:
     return _ids(connection, entity.c.id, entity.c.username, texts)
 
@@ -246,7 +263,7 @@ def _ids(
     texts: Sequence[str],
     *also: ColumnElement[bool],
 ) -> list[int]:
-    exact = [text for text in texts if "*" not in text]
+    exact = [storable(text) for text in texts if "*" not in text]
     patterns = [text for text in texts if "*" in text]
     either = [value.in_(exact)] if exact else []
     either += [value.like(_like(pattern), escape="\\") for pattern in patterns]

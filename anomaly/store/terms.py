@@ -15,6 +15,12 @@ from anomaly.windows.vocabulary import Vocabulary
 LONGEST: Final = 512
 """Characters of a text that are kept; the raw event has the whole."""
 _REMEMBERED: Final = 150_000
+_REMEMBERED_CHARACTERS: Final = 48 << 20
+
+
+def without_nul(text: str) -> str:
+    """This will return the text as PostgreSQL takes it: a sign in place of each NUL, no lone surrogates."""
+    return text.replace("\x00", "\u2400").encode("utf-8", "replace").decode("utf-8")
 
 
 def storable(text: str) -> str:
@@ -22,7 +28,7 @@ def storable(text: str) -> str:
 
     A longer text ends in a hash of the whole, so that two long texts with the same beginning stay two.
     """
-    clean = text.replace("\x00", "\u2400").encode("utf-8", "replace").decode("utf-8")
+    clean = without_nul(text)
     if len(clean) <= LONGEST:
         return clean
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
@@ -34,6 +40,7 @@ class Terms:
 
     def __init__(self) -> None:
         self._ids: dict[Term, int] = {}
+        self._characters = 0
 
     def id(self, dimension: Dimension, text: str) -> int:
         """This will return the id of a text that was resolved before. Raises KeyError when it was not."""
@@ -41,8 +48,9 @@ class Terms:
 
     def trim(self) -> None:
         """This will forget all when there is too much to remember. To be called between batches only."""
-        if len(self._ids) > _REMEMBERED:
+        if len(self._ids) > _REMEMBERED or self._characters > _REMEMBERED_CHARACTERS:
             self._ids.clear()
+            self._characters = 0
 
     def missing(self, texts: Iterable[Term]) -> set[Term]:
         """This will return those texts whose id is not known here."""
@@ -62,6 +70,7 @@ class Terms:
         connection.commit()
         for text, stored in kept.items():
             self._ids[text] = found[stored]
+            self._characters += len(text[1])
 
 
 def _select(connection: psycopg.Connection[tuple[object, ...]], texts: set[Term]) -> dict[Term, int]:

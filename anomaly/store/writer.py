@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 import psycopg
 from psycopg import errors
 
+from anomaly.errors import DatabaseUnavailable
 from anomaly.events.decode import Decoded
 from anomaly.rules import RuleSet
 from anomaly.store.batch import Batch, BatchMaker
-from anomaly.store.events import days_of, keep_events
+from anomaly.store.believable import believable_now
+from anomaly.store.events import day_numbers, day_of, keep_events
 from anomaly.store.evidence import keep_matches
 from anomaly.store.firsts import Sightings
 from anomaly.store.partitions import make_partitions
@@ -24,6 +25,18 @@ from anomaly.windows.fold import fold
 Connection = psycopg.Connection[tuple[object, ...]]
 _ATTEMPTS: Final = 6
 _PASSING: Final = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+
+NOT_THE_INPUT: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+    psycopg.IntegrityError,
+    psycopg.ProgrammingError,
+    psycopg.NotSupportedError,
+    DatabaseUnavailable,
+    MemoryError,
+)
+"""Failures of `Writer.write` that another input would meet too: the server is away, full, read-only or of another release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +76,16 @@ class Writer:
         self._maker = BatchMaker(rules)
         self._firsts = Sightings()
         self._span_us = span_us
-        self._days: set[date] = set()
+        self._days: set[int] = set()
 
     def write(
-        self, arrivals: Sequence[Arrival], also: Callable[[Connection], None] | None = None
+        self,
+        arrivals: Sequence[Arrival],
+        also: Callable[[Connection, Sequence[Receipt]], None] | None = None,
     ) -> list[Receipt]:
         """This will keep all arrivals in one transaction and return a receipt for each, once they are durable.
 
-        `also` adds to the same transaction. Deadlocks and partitions dropped meanwhile are tried again; anything else that
+        Events whose time cannot be believed go to quarantine. `also` adds to the same transaction. Deadlocks and partitions dropped meanwhile are tried again; anything else that
         psycopg raises passes through, and then nothing of the arrivals is kept.
         """
         for attempt in range(_ATTEMPTS):
@@ -114,19 +129,33 @@ class Writer:
             self._days.clear()
 
     def _write(
-        self, connection: Connection, arrivals: Sequence[Arrival], also: Callable[[Connection], None] | None
+        self,
+        connection: Connection,
+        arrivals: Sequence[Arrival],
+        also: Callable[[Connection, Sequence[Receipt]], None] | None,
     ) -> list[Receipt]:
-        batches = [self._maker.make(connection, arrival.cluster_id, arrival.decoded) for arrival in arrivals]
-        wanted = {day for batch in batches for day in days_of(batch)}
-        if not wanted <= self._days:
-            make_partitions(connection, wanted)
-            self._days |= wanted
+        batches = self._prepare(connection, arrivals)
         receipts = self._keep(connection, batches, [arrival.source for arrival in arrivals])
         if also is not None:
-            also(connection)
+            also(connection, receipts)
         connection.commit()
         self._firsts.committed()
         return receipts
+
+    def _prepare(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Batch]:
+        """Make the batches and the partitions they need; only days not met before are held against the clock."""
+        batches = [self._maker.make(connection, arrival.cluster_id, arrival.decoded) for arrival in arrivals]
+        if set().union(*map(day_numbers, batches)) <= self._days:
+            return batches
+        believable = believable_now(connection)
+        for place, arrival in enumerate(arrivals):
+            if not believable.all(batches[place].received_us):
+                decoded = believable.part(arrival.decoded)
+                batches[place] = self._maker.make(connection, arrival.cluster_id, decoded)
+        wanted = set().union(*map(day_numbers, batches))
+        make_partitions(connection, map(day_of, wanted))
+        self._days |= wanted
+        return batches
 
     def _keep(self, connection: Connection, batches: list[Batch], sources: list[str]) -> list[Receipt]:
         """Table by table over all batches: every writer takes its locks in one order, so none waits in a circle."""

@@ -108,4 +108,4 @@ def _received_us(event: Event) -> int:
 
 
 def _stage_us(event: Event) -> int:
-    return microseconds(event.stageTimestamp) if event.stageTimestamp is not None else 0
+    return microseconds(event.stageTimestamp) if event.stageTimestamp is not None else _received_us(event)
