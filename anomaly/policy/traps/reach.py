@@ -104,9 +104,7 @@ def subresources_left_out(look: Look) -> Iterator[Remark]:
                 missed = _missed(look, rule, entry.group, item)
                 if missed:
                     path = f"rules[{index}].resources[{number}].resources[{position}]"
-                    effect = (
-                        f"it names {item} alone; {', '.join(missed)} fall to another rule and a lower level"
-                    )
+                    effect = f"it names {item} alone; {', '.join(missed)} are not written"
                     remedy = f"add {', '.join(missed)}, or write {item}/* for {item} with all subresources"
                     yield look.remark(
                         "subresource-left-out",
@@ -134,9 +132,7 @@ def _missed(look: Look, rule: Rule, group: str, item: str) -> list[str]:
         asked = [ask(verb, f"{item}/{sub}", actor_of(rule), group=group) for verb in verbs]
         if rule.namespaces:
             asked = [replace(request, namespace=rule.namespaces[0]) for request in asked]
-        if all(look.level(request).rank < Level(rule.level).rank for request in asked) and not _names(
-            rule, f"{item}/{sub}"
-        ):
+        if all(look.level(request) is Level.NONE for request in asked) and not _names(rule, f"{item}/{sub}"):
             missed.append(f"{item}/{sub}")
     return missed
 

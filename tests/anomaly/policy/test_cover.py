@@ -54,7 +54,7 @@ def requests(draw):
     return Request(user, groups, verb, True, group, "v1", resource, sub, name, namespace)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(RULES, RULES, requests())
 def test_what_is_called_covered_is_covered(earlier, later, request_):
     if covers(earlier, later) and matches(later, request_):

@@ -1,0 +1,308 @@
+"""`anomaly policy`: read, question, judge, compare and make audit policies, and the webhook files beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from anomaly.cli.invocation import current
+from anomaly.cli.output import Column, Format, Output, visible, write_json, write_table, write_text
+from anomaly.cli.policy_input import read_bytes, read_events, read_needs, read_policy, say_all, simulated
+from anomaly.cli.policy_remarks import write_remarks
+from anomaly.cli.policy_webhook import webhook
+from anomaly.errors import UsageError
+
+if TYPE_CHECKING:
+    from anomaly.policy.request import Request
+    from anomaly.policy.simulate import Tally
+
+app = App(name="policy", help="Audit policies: find traps, explain, simulate, compare and make them.")
+app.command(webhook)
+
+Sink = Annotated[
+    str | None,
+    Parameter(show_default=False, help="Username of the audit sink's own identity in the cluster."),
+]
+Rules = Annotated[
+    Path | None, Parameter(show_default=False, help="A rule file or folder instead of the pack.")
+]
+Source = Annotated[
+    str, Parameter(allow_leading_hyphen=True, help="Observed events: a log, a folder of logs, or -.")
+]
+Owners = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--keep",
+        show_default=False,
+        negative="",
+        help="A rule's or family's name; again for more. Default: all.",
+    ),
+]
+
+
+@app.command
+def lint(policy: Path, *, sink: Sink = None, output: Output = Format.TABLE) -> int:
+    """Name every trap of a policy with its effect and a remedy. Ends with 1 when there are errors."""
+    from anomaly.policy.lint import lint as remarks_on
+    from anomaly.policy.look import Surroundings
+
+    data = read_bytes(policy)
+    return write_remarks({policy.name: remarks_on(data, policy.name, Surroundings(sink))}, output)
+
+
+@app.command
+def explain(
+    policy: Path, *, requests: Path | None = None, event: Path | None = None, output: Output = Format.TABLE
+) -> int:
+    """Say which rule decides for each request, what is written, and why the other rules do not decide.
+
+    Parameters
+    ----------
+    requests
+        A JSON list of requests: name, user, groups and attributes, or method and path.
+    event
+        A file with one stored audit event instead.
+    """
+    from anomaly.policy import explain as explaining
+
+    rules = read_policy(policy)
+    if (requests is None) == (event is None):
+        raise UsageError("give either --requests FILE or --event FILE")
+    if requests is not None:
+        found = explaining.explain(
+            rules, explaining.requests_from(read_bytes(requests, explaining.MOST_BYTES))
+        )
+    else:
+        assert event is not None
+        found = [explaining.explain_event(rules, one) for one, _ in read_events(str(event))]
+    if output is Format.JSON:
+        write_json([item.as_json() for item in found])
+        return 0
+    columns = (
+        Column("request"),
+        Column("asks"),
+        Column("decides", wrap=False),
+        Column("level"),
+        Column("written"),
+    )
+    write_table([explaining.summary(item) for item in found], columns, empty="There are no requests.")
+    if len(found) == 1:
+        for index, reason in found[0].others.items():
+            write_text(visible(f"rules[{index}] does not decide: {reason}"))
+    return 0
+
+
+@app.command
+def simulate(policy: Path, source: Source, *, top: int = 20, output: Output = Format.TABLE) -> int:
+    """Run a policy over stored events: kept, lowered, dropped, bytes, by rule and by top talker.
+
+    Parameters
+    ----------
+    top
+        How many talkers to show.
+    """
+    result = simulated(read_policy(policy), source)
+    talkers = [
+        {"user": one.user, "action": one.action, "rule": one.rule, **_tally(one.tally)}
+        for one in result.top(top)
+    ]
+    rules = [{"rule": _rule_name(rule), **_tally(tally)} for rule, tally in result.rules.items()]
+    if output is Format.JSON:
+        write_json({"total": _tally(result.total), "rules": rules, "talkers": talkers, "notes": result.notes})
+        return 0
+    numbers = tuple(Column(name, right=True) for name in _tally(result.total))
+    write_table([*rules, {"rule": "all", **_tally(result.total)}], (Column("rule", wrap=False), *numbers))
+    write_text("")
+    write_table(
+        talkers, (Column("user"), Column("action"), Column("rule", right=True), *numbers), empty="No events."
+    )
+    say_all(result.notes)
+    return 0
+
+
+@app.command
+def coverage(policy: Path, *, rules: Rules = None, keep: Owners = None, output: Output = Format.TABLE) -> int:
+    """Say for each rule and feature family what it sees under a policy. Ends with 1 unless all see all."""
+    from anomaly.policy.coverage import Sight
+    from anomaly.policy.coverage import coverage as covered
+
+    found = covered(read_policy(policy), read_needs(rules, keep))
+    if output is Format.JSON:
+        write_json([item.as_json() for item in found])
+    else:
+        rows = [
+            {
+                "owner": item.owner,
+                "sees": item.sight,
+                "whole": f"{item.seen}/{item.asked}",
+                "first": item.gaps[0].sentence if item.gaps else "",
+            }
+            for item in found
+        ]
+        write_table(
+            rows,
+            (
+                Column("owner", "rule or family", wrap=False),
+                Column("sees"),
+                Column("whole", "requests", right=True),
+                Column("first", "first gap"),
+            ),
+        )
+    return int(any(item.sight is not Sight.ALL for item in found))
+
+
+@app.command
+def diff(before: Path, after: Path, *, requests: Path | None = None, output: Output = Format.TABLE) -> int:
+    """Show of which requests two policies write different things. Ends with 1 when there are any.
+
+    Parameters
+    ----------
+    requests
+        A JSON list of requests to compare by; default is a cross-section of all there is to ask.
+    """
+    from anomaly.policy.diff import diff as differences
+    from anomaly.policy.explain import MOST_BYTES, requests_from
+    from anomaly.policy.probes import everything
+
+    if requests is None:
+        asked: list[tuple[str, Request, tuple[str, ...] | None]] = [
+            ("", request, None) for request in everything()
+        ]
+    else:
+        listed = requests_from(read_bytes(requests, MOST_BYTES))
+        asked = [
+            (item.name, item.request(), tuple(item.stages) if item.stages is not None else None)
+            for item in listed
+        ]
+    changes = differences(read_policy(before), read_policy(after), asked)
+    rows = [
+        {
+            "name": change.name,
+            "request": change.request.sentence,
+            "change": change.kind,
+            "before": change.before,
+            "after": change.after,
+        }
+        for change in changes
+    ]
+    if output is Format.TABLE:
+        rows = [
+            row | {"before": _rule_name(change.before.rule), "after": _rule_name(change.after.rule)}
+            for row, change in zip(rows, changes, strict=True)
+        ]
+    columns = (Column("request"), Column("change", wrap=False), Column("before"), Column("after"))
+    write_table(rows, columns, output=output, empty="Both policies write the same.")
+    current().say(f"{len(changes)} of {len(asked):,} requests are written differently.")
+    return int(bool(changes))
+
+
+@app.command
+def generate(
+    *, rules: Rules = None, keep: Owners = None, sink: Sink = None, output: Output = Format.TABLE
+) -> int:
+    """Print the cheapest policy that keeps the chosen rules and families. Ends with 1 when one of them sees less than all."""
+    from anomaly.policy.generate import generate as made
+
+    result = made(read_needs(rules, keep), sink=sink)
+    if output is Format.JSON:
+        write_json({"policy": result.text, "coverage": [item.as_json() for item in result.coverage]})
+    else:
+        write_text(result.text.rstrip("\n"))
+    say_all(f"{item.owner} sees {item.sight}: {item.gaps[0].sentence}" for item in result.unmet)
+    current().say(
+        f"{len(result.coverage) - len(result.unmet)} of {len(result.coverage)} rules and families see all they need."
+    )
+    return int(bool(result.unmet))
+
+
+@app.command
+def forecast(source: Source, *, policy: Path | None = None, output: Output = Format.TABLE) -> int:
+    """Forecast events, bytes and disk a day from observed traffic.
+
+    Parameters
+    ----------
+    policy
+        The policy to forecast for; default is the one the events were stored under.
+    """
+    from anomaly.policy.document import Policy, Rule
+    from anomaly.policy.forecast import SAMPLE_BYTES, compression_ratio
+    from anomaly.policy.forecast import forecast as told
+
+    sample: list[bytes] = []
+    rules = read_policy(policy) if policy is not None else None
+    result = simulated(rules or Policy((Rule("RequestResponse"),)), source, sample, SAMPLE_BYTES)
+    if rules is None:
+        # As stored: every event is kept as it is, so nothing is unknown.
+        result.total.unknown = result.received_wanted = 0
+        result.total.bytes_after = result.total.bytes_before
+        result.rules.clear()
+    found = told(result, compression_ratio(sample))
+    if output is Format.JSON:
+        write_json(found)
+        return 0
+    rows = [
+        {
+            "part": day.name,
+            "events": f"{day.events:,.0f}",
+            "bytes": _size(day.bytes),
+            "disk": _size(day.disk),
+            "at_least": day.at_least,
+        }
+        for day in (*found.rules, found.total)
+    ]
+    numbers = tuple(Column(name, f"{name} a day", right=True) for name in ("events", "bytes", "disk"))
+    write_table(rows, (Column("part", wrap=False), *numbers, Column("at_least", "lower bound")))
+    say_all(
+        [
+            f"from {found.seconds / 3600:.1f} hours of traffic; stored events become {found.ratio:.1f} times smaller",
+            *found.notes,
+        ]
+    )
+    return 0
+
+
+@app.command
+def cis(policy: Path, *, output: Output = Format.TABLE) -> int:
+    """Judge CIS 3.2.1 and 3.2.2 by asking the policy, verb by verb. Ends with 1 when a check fails."""
+    from anomaly.policy.cis import judge
+
+    checks = judge(read_policy(policy))
+    failed = [check for check in checks if not check.passed]
+    columns = (
+        Column("control"),
+        Column("target", wrap=False),
+        Column("verb"),
+        Column("passed"),
+        Column("level"),
+        Column("reason"),
+        Column("request", "failing request"),
+    )
+    rows = [
+        {
+            name: getattr(check, name)
+            for name in ("control", "target", "verb", "passed", "reason", "request", "level", "rule")
+        }
+        for check in checks
+    ]
+    write_table(rows, columns, output=output)
+    current().say(f"{len(checks) - len(failed)} of {len(checks)} checks pass.")
+    return int(bool(failed))
+
+
+def _tally(tally: Tally) -> dict[str, object]:
+    names = ("events", "kept", "lowered", "raised", "dropped", "bytes_before", "bytes_after", "unknown")
+    return {name: getattr(tally, name) for name in names}
+
+
+def _rule_name(rule: int | None) -> str:
+    return "no rule" if rule is None else f"rules[{rule}]"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,75 @@
+"""`anomaly policy webhook`: the audit webhook's kubeconfig and the API server's flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+from anomaly.cli.output import Format, Output, write_json, write_text
+from anomaly.cli.policy_input import read_bytes
+from anomaly.cli.policy_remarks import write_remarks
+from anomaly.errors import UsageError
+
+if TYPE_CHECKING:
+    from anomaly.policy.remark import Remark
+
+webhook = App(name="webhook", help="The audit webhook's kubeconfig and the API server's flags.")
+
+
+@webhook.command(name="lint")
+def lint_webhook(
+    kubeconfig: Path | None = None, *, flags: Path | None = None, output: Output = Format.TABLE
+) -> int:
+    """Name every mistake in a webhook kubeconfig, and in the audit flags of a manifest, with its effect.
+
+    Parameters
+    ----------
+    flags
+        A file with the API server's flags: a static pod manifest, a unit file, or a command line.
+    """
+    from anomaly.policy.flags import lint_flags
+    from anomaly.policy.kubeconfig import lint_kubeconfig
+
+    if kubeconfig is None and flags is None:
+        raise UsageError("give a webhook kubeconfig, or --flags FILE, or both")
+    found: dict[str, list[Remark]] = {}
+    if kubeconfig is not None:
+        found[kubeconfig.name] = lint_kubeconfig(read_bytes(kubeconfig), kubeconfig.name)
+    if flags is not None:
+        found[flags.name] = lint_flags(read_bytes(flags).decode("utf-8", "replace"))
+    return write_remarks(found, output)
+
+
+@webhook.command(name="generate")
+def generate_webhook(
+    server: str,
+    *,
+    cluster: str = "",
+    certificate_authority: str = "/etc/kubernetes/audit/ca.crt",
+    client_certificate: str = "",
+    client_key: str = "",
+    token: str = "",
+    output: Output = Format.TABLE,
+) -> int:
+    """Print the webhook kubeconfig and the API server's flags for a sink.
+
+    Parameters
+    ----------
+    server
+        Where batches are posted: an https URL without a query, which the API server would drop.
+    cluster
+        The cluster's name, put at the end of the path.
+    """
+    from anomaly.policy.webhook import Sink as Receiver
+    from anomaly.policy.webhook import flags as flags_for
+    from anomaly.policy.webhook import kubeconfig as config_for
+
+    sink = Receiver(server, cluster, certificate_authority, client_certificate, client_key, token)
+    text, flags = config_for(sink), flags_for(sink)
+    if output is Format.JSON:
+        write_json({"kubeconfig": text, "flags": flags})
+    else:
+        write_text("# " + "\n# ".join(["flags of kube-apiserver:", *flags]) + "\n" + text.rstrip("\n"))
+    return 0
