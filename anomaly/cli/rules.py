@@ -119,10 +119,19 @@ def schema() -> int:
 
 
 @app.command
-def fields(*, output: Output = Format.TABLE) -> int:
-    """List the fields that rules may test, their types and the audit level each needs."""
-    from anomaly.rules.reference import field_rows
+def fields(*, page: Path | None = None, output: Output = Format.TABLE) -> int:
+    """List the fields that rules may test, their types and the audit level each needs.
 
+    Parameters
+    ----------
+    page
+        A Markdown page whose field table is renewed instead.
+    """
+    from anomaly.rules.reference import field_rows, with_table
+
+    if page is not None:
+        page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
+        return 0
     columns = (Column("field", wrap=False), Column("type"), Column("level"), Column("about"))
     write_table(field_rows(), columns, output=output)
     return 0
@@ -157,7 +166,7 @@ def import_(path: Path, *, into: Path | None = None, output: Output = Format.TAB
 
 @app.command
 def export(
-    target: Literal["elasticsearch", "opensearch", "splunk", "graylog"],
+    target: Literal["elasticsearch", "opensearch", "splunk", "graylog", "sigma"],
     *,
     rules: _Rules = None,
     output: Output = Format.TABLE,

@@ -1,7 +1,7 @@
 """Our rules as queries of other systems, by the pySigma backends; what a target cannot say is told, not left out.
 
-The backends are an optional extra (`pip install pysigma-backend-elasticsearch pysigma-backend-opensearch
-pysigma-backend-splunk`). Graylog reads the Lucene query syntax of OpenSearch. Derived fields are rewritten to fields of the
+The backends are an optional extra. As of late 2026 they say that they need pySigma 1, and work with 2: so they are installed
+with `--no-deps`; or the rules are exported as plain Sigma and converted elsewhere. Graylog reads the Lucene query syntax of OpenSearch. Derived fields are rewritten to fields of the
 event where that says the same; a rule that rests on others is not exported.
 """
 
@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from sigma.collection import SigmaCollection
 
 from anomaly.errors import AnomalyError
@@ -29,6 +30,8 @@ class Target(StrEnum):
     OPENSEARCH = "opensearch"
     SPLUNK = "splunk"
     GRAYLOG = "graylog"
+    SIGMA = "sigma"
+    """Plain Sigma over fields of the event alone, for any other converter."""
 
 
 class BackendMissing(AnomalyError):
@@ -94,13 +97,25 @@ def documents_at(path: Path | None) -> list[tuple[str, Document]]:
     return [(name_of(one, place, len(group)), one) for group in listed for place, one in enumerate(group)]
 
 
+class _Plain:
+    """The backend of plain Sigma."""
+
+    def convert(self, collection: SigmaCollection) -> list[str]:
+        return [
+            yaml.safe_dump(rule.to_dict(), sort_keys=False, allow_unicode=True, width=110)
+            for rule in collection.rules
+        ]
+
+
 def _backend(target: Target) -> Any:
+    if target is Target.SIGMA:
+        return _Plain()
     module, name, package = _BACKENDS[target]
     try:
         return getattr(import_module(module), name)()
     except (ImportError, AttributeError) as error:
         raise BackendMissing(
-            f"no backend for {target} is installed", hint=f"pip install {package}"
+            f"no backend for {target} is installed", hint=f"pip install --no-deps {package}"
         ) from error
 
 
@@ -146,10 +161,23 @@ def _selection(selection: Data, notes: list[str]) -> Data:
         if name in _LOOSER:
             notes.append(_LOOSER[name])
         lines = rewrite(value, modifiers) if rewrite else {f"{_path(name, notes)}{bar}{modifiers}": value}
-        if set(lines) & set(plain):
-            raise _Untranslatable(f"{name} cannot be said together with {', '.join(set(lines) & set(plain))}")
-        plain |= lines
+        for line, wanted in lines.items():
+            plain[line] = _both(line, plain[line], wanted) if line in plain else wanted
     return plain
+
+
+def _both(line: str, first: Data, second: Data) -> Data:
+    """Two demands on one field in one line: the narrower beginnings, where both are beginnings."""
+    if line != "user.username|startswith":
+        raise _Untranslatable(f"{line} would be asked for twice")
+    ones, others = (one if isinstance(one, list) else [one] for one in (first, second))
+    pairs = [(str(one), str(other)) for one in ones for other in others]
+    narrower = [
+        max(pair, key=len) for pair in pairs if pair[0].startswith(pair[1]) or pair[1].startswith(pair[0])
+    ]
+    if not narrower:
+        raise _Untranslatable("it asks for two kinds of caller at once")
+    return [*dict.fromkeys(narrower)]
 
 
 def _path(name: str, notes: list[str]) -> str:
@@ -162,18 +190,16 @@ def _path(name: str, notes: list[str]) -> str:
 
 
 def _resource(value: Data, modifiers: str) -> dict[str, Data]:
-    if modifiers or not isinstance(value, str):
-        listed = value if isinstance(value, list) and not modifiers else None
-        if listed is None or len({split_text(str(one))[2] for one in listed}) != 1:
-            raise _Untranslatable("resource with several subresources or patterns cannot be said in one line")
-        parts = [split_text(str(one)) for one in listed]
-        return _sub([part[1] for part in parts], parts[0][2])
-    _, resource, sub = split_text(value)
-    return _sub(resource, sub)
-
-
-def _sub(resource: Any, sub: str) -> dict[str, Data]:
-    return {"objectRef.resource": resource, "objectRef.subresource": sub or None}
+    listed = value if isinstance(value, list) else [value]
+    if modifiers or not all(isinstance(one, str) for one in listed):
+        raise _Untranslatable("resource is exported with plain values only")
+    pairs = {split_text(str(one))[1:] for one in listed}
+    resources, subs = sorted({pair[0] for pair in pairs}), sorted({pair[1] for pair in pairs})
+    if len(resources) * len(subs) != len(pairs):
+        raise _Untranslatable(
+            "resource with different subresources for different resources needs several queries"
+        )
+    return {"objectRef.resource": [*resources], "objectRef.subresource": [sub or None for sub in subs]}
 
 
 def _allowed(value: Data, modifiers: str) -> dict[str, Data]:

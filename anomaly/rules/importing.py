@@ -96,18 +96,16 @@ def _selection(document: Document, where: Where, selection: Data, notes: list[Pr
             notes.append(Problem(document.file, line, column, note, gravity=Gravity.NOTE))
         document.places.setdefault((*where, new_key), document.place((*where, key)))
         if new_key in result:
-            new_key, new_value = _together(new_key, result[new_key], new_value)
+            new_key, new_value = _together(key, new_key, result, new_value)
         result[new_key] = new_value
     return result
 
 
-def _together(key: str, first: Data, second: Data) -> tuple[str, Data]:
-    """Two names that mean one field: both held in the original, so both must hold now."""
-    listed = [
-        *(first if isinstance(first, list) else [first]),
-        *(second if isinstance(second, list) else [second]),
-    ]
-    return (key if key.endswith("|all") else f"{key}|all"), listed
+def _together(old: str, key: str, result: dict[str, Data], second: Data) -> tuple[str, Data]:
+    """Two names of one field: both held, so both must hold. Of two lists that cannot be said, and the old name stays wrong."""
+    if isinstance(result[key], list | dict) or isinstance(second, list | dict):
+        return old, second
+    return f"{key}|all", [result.pop(key), second]
 
 
 def _item(key: str, value: Data) -> tuple[str, Data, str]:

@@ -119,9 +119,9 @@ def _for_sigma(data: dict[str, Data]) -> dict[str, Any]:
 
 def _located(document: Document, data: dict[str, Data], message: str) -> Problem:
     """pySigma names the key in its message at best: the longest key named there is the likeliest place."""
-    words = {"id": "identifier", "tags": "tag"}
+    words = {"id": "identifier", "tags": "tags?"}
     named = [
-        key for key in data if re.search(rf"\b{re.escape(words.get(key, key))}\b", message, re.IGNORECASE)
+        key for key in data if re.search(rf"\b{words.get(key) or re.escape(key)}\b", message, re.IGNORECASE)
     ]
     place: Where = (max(named, key=len),) if named else ("detection", "condition")
     return document.problem(place, message[:300])
