@@ -14,7 +14,7 @@ Reference: Liu, Ting, Zhou, "Isolation Forest", ICDM 2008, https://doi.org/10.11
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -36,7 +36,6 @@ class IsolationForest:
     trees: FlatTrees
     samples: int
     columns: int
-    _scratch: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_sklearn(cls, fitted: Any) -> IsolationForest:
@@ -68,16 +67,15 @@ class IsolationForest:
         Rows are cast to float32 as scikit-learn does. Raises `ModelError` on another width or non-finite numbers.
         """
         rows = self._checked(columns)
-        if compiled_walk.available() and len(rows) > 64:
-            return self._from_depths(compiled_walk.depths(self.trees, rows, workers))
         if len(rows) <= 64:
-            return self._from_depths(self._lane_depths(rows))
+            return self._from_depths(self.levels.walk_rows(rows))
+        walk = self._compiled.depths if compiled_walk.available() else self._applied_depths
         parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
         if workers > 1 and len(parts) > 1:
             with ThreadPoolExecutor(workers) as pool:
-                depths = list(pool.map(self._applied_depths, parts))
+                depths = list(pool.map(walk, parts))
         else:
-            depths = [self._applied_depths(part) for part in parts]
+            depths = [walk(part) for part in parts]
         return self._from_depths(np.concatenate(depths))
 
     def row(self, columns: NDArray[np.float32]) -> float:
@@ -85,7 +83,7 @@ class IsolationForest:
         if not self.usual_depth:
             return 0.5
         if compiled_walk.available():
-            return float(2.0 ** (-compiled_walk.one(self.trees, columns) / self.usual_depth))
+            return float(2.0 ** (-self._compiled.one(columns) / self.usual_depth))
         return float(2.0 ** (-self.levels.walk(columns) / self.usual_depth))
 
     def leaves(self, columns: NDArray[Any]) -> NDArray[np.int64]:
@@ -114,14 +112,15 @@ class IsolationForest:
             return np.full(len(depths), 0.5)
         return np.exp2(-depths / self.usual_depth)
 
-    def _lane_depths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        return self.levels.walk_rows(rows)
-
     def _applied_depths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         depths = np.zeros(len(rows))
         for start, tree in zip(self.trees.starts, self._sklearn_trees, strict=False):
             depths += self.trees.depth[start : start + tree.node_count][tree.apply(rows)]
         return depths
+
+    @cached_property
+    def _compiled(self) -> compiled_walk.Compiled:
+        return compiled_walk.Compiled.of(self.levels)
 
     @cached_property
     def _sklearn_trees(self) -> list[Any]:

@@ -2,10 +2,12 @@
 
 For the windows of a kind, with S the statistic, L the line of the budget and push(x) the sum of a window's leaves:
 
-    minimise  sum over false alarms of max(0, S + push - L + margin)^2
-            + sum over true findings and anchors of max(0, L + margin - S - push)^2  +  |push|^2
+    minimise  sum over false alarms of max(0, S + push - max(L - margin, S - bound))^2
+            + sum over true findings of max(0, L + margin - S - push)^2
+            + sum over anchors of push^2  +  sum over leaves of (their push)^2
 
-Anchors are planted deviations the model finds; they hold the line against verdicts. Lessons that would still lose
+Anchors are planted deviations, which verdicts on other windows must leave where they are: without them the leaves
+that all strange windows share would be pushed, and with them are those that only alike windows share. Lessons that would still lose
 a confirmed attack or a planted deviation of another draw are halved, and given up when that is not enough.
 Reference: Das et al., "Active Anomaly Discovery", ICDM 2016, https://doi.org/10.1109/ICDM.2016.0102.
 """
@@ -29,12 +31,12 @@ from training.matrix import Matrix
 from training.planting import Planted
 from training.recipe import Recipe
 
-BOUND = 4.0
-"""Most nats verdicts may take or give: a window of p = 1e-4 can become one of 1 in 200, not an ordinary one."""
+BOUND = 8.0
+"""Most nats verdicts may take or give: one window in a million can become one in 350, not an ordinary one."""
 MARGIN = 0.5
 """Nats beyond the line a verdict asks for."""
-STRENGTHS = (1.0, 0.5, 0.25)
-MOST_ANCHORS = 400
+STRENGTHS = (1.0, 0.5, 0.25, 0.1)
+MOST_ANCHORS = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,18 +72,24 @@ def teach(
     untaught = replace(detector, lessons=None, _near={})
     statistic = np.concatenate([untaught.judge(part).statistic for part in parts])
     leaves = np.concatenate([detector.forest.leaves(untaught.see(part)[2]) for part in parts])
-    wanted = np.concatenate([np.where(true, 1.0, -1.0), np.ones(len(anchors))])
-    # An anchor the model never found asks for nothing: verdicts are not the place to make it found.
-    heft = np.concatenate([np.ones(len(windows)), (statistic[len(windows) :] > line).astype(np.float64)])
+    judged = statistic[: len(windows)]
+    wanted = np.where(true, 1.0, -1.0)
+    # What lies beyond the bound cannot be pushed all the way; asking for more would only move its neighbours.
+    goal = np.where(
+        true, np.minimum(line + MARGIN, judged + BOUND), np.maximum(line - MARGIN, judged - BOUND)
+    )
     named, place = np.unique(leaves, return_inverse=True)
     shape = (len(leaves), len(named))
     start = np.arange(0, leaves.size + 1, leaves.shape[1])
     falls = csr_matrix((np.ones(leaves.size), place.ravel(), start), shape=shape)
 
     def loss(push: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        short = np.maximum(0.0, MARGIN - wanted * (statistic + falls @ push - line))
-        slope = -2.0 * (falls.T @ (heft * wanted * short)) + 2.0 * push
-        return float(heft @ (short * short) + push @ push), np.asarray(slope)
+        moved = falls @ push
+        short = np.maximum(0.0, wanted * (goal - judged - moved[: len(windows)]))
+        astray = moved[len(windows) :]
+        pull = np.concatenate([-wanted * short, astray])
+        cost = short @ short + astray @ astray + push @ push
+        return float(cost), np.asarray(2.0 * (falls.T @ pull) + 2.0 * push)
 
     solved = minimize(loss, np.zeros(len(named)), jac=True, method="L-BFGS-B", options={"maxiter": 100})
     push = np.zeros(len(detector.forest.trees.feature), dtype=np.float32)

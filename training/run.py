@@ -25,6 +25,9 @@ from training.promote import Decision, decide
 from training.recipe import Recipe
 from training.split import Split, split_by_time
 
+ANCHORS = 1_500
+"""Planted windows that verdicts on others must leave where they are: so many that they share most leaves."""
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -133,7 +136,7 @@ def _judged(model: Model, trial: Trial, recipe: Recipe) -> Report:
 
 def _hear(made: Made, trial: Trial, split: Split, reviewed: Reviewed, recipe: Recipe) -> tuple[Model, Taught]:
     early = split.calibrate if len(split.calibrate) else split.fit
-    anchors = plant(trial.matrix, early, recipe.planted, recipe.seed + 2)
+    anchors = plant(trial.matrix, early, ANCHORS, recipe.seed + 2)
     line = _judged(made.model, trial, recipe).threshold.p_value
     recalibrate = Recalibrate(trial.matrix, made.calibration_rows, recipe)
     confirmed = trial.matrix.part(trial.attacks)

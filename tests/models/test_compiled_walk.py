@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models import compiled_walk
+from models.compiled_walk import Compiled
 from models.isolation_forest import IsolationForest
 
 pytest.importorskip("numba")
@@ -12,13 +12,13 @@ pytest.importorskip("numba")
 def test_the_compiled_walk_scores_as_scikit_learn_does(fitted):
     rows = np.random.default_rng(4).normal(size=(500, 20)).astype(np.float32)
     forest = IsolationForest.from_sklearn(fitted)
-    depths = compiled_walk.depths(forest.trees, rows, workers=2)
+    depths = Compiled.of(forest.levels).depths(rows)
     ours = np.exp2(-depths / forest.usual_depth)
     assert np.abs(ours + fitted.score_samples(rows)).max() < 1e-9
 
 
 def test_the_compiled_walk_of_one_row_is_that_of_many(fitted):
     rows = np.random.default_rng(4).normal(size=(10, 20)).astype(np.float32)
-    trees = IsolationForest.from_sklearn(fitted).trees
-    one = [compiled_walk.one(trees, row) for row in rows]
-    assert np.allclose(one, compiled_walk.depths(trees, rows), rtol=0, atol=1e-9)
+    compiled = Compiled.of(IsolationForest.from_sklearn(fitted).levels)
+    one = [compiled.one(row) for row in rows]
+    assert np.allclose(one, compiled.depths(rows), rtol=0, atol=1e-9)
