@@ -8,6 +8,7 @@ setting: one field with a docstring in `groups.py`; environment, TOML, `anomaly 
 from anomaly.settings.groups import (
     DatabaseSettings,
     IngestSettings,
+    JobSettings,
     LogSettings,
     RetentionSettings,
     RulesSettings,
@@ -22,6 +23,7 @@ from anomaly.settings.layers import Loaded, load_settings
 __all__ = [
     "DatabaseSettings",
     "IngestSettings",
+    "JobSettings",
     "Loaded",
     "LogSettings",
     "RetentionSettings",

@@ -116,7 +116,16 @@ class TrainingSettings(Group):
     """How far back training windows go; four weeks hold every weekday four times."""
 
     at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:30"
-    """Time of day, UTC, of the nightly training."""
+    """Time of day of the nightly training, in the zone below."""
+
+    zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+){0,2}$")] = "UTC"
+    """Time zone of `at` by its IANA name, as Europe/Berlin; training then keeps out of local working hours all year."""
+
+    verdicts_per_technique: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """Benign verdicts and false alarms on one ATT&CK technique that a training hears at most; more could whiten it."""
+
+    keep_models: Annotated[int, Field(ge=2, le=10_000)] = 30
+    """Models kept for each cluster, the one in use apart; a month of nights to go back to."""
 
     trees: Annotated[int, Field(ge=10, le=10_000)] = 200
     """Trees a forest; scores hardly change from 100 on, 200 steady the ranking of the strangest windows."""
@@ -139,6 +148,28 @@ class ScoringSettings(Group):
 
     findings_per_day: Annotated[float, Field(gt=0, le=100_000)] = 10
     """Alert budget: findings by behaviour a day and cluster that people have time to read."""
+
+
+class JobSettings(Group):
+    """What runs by itself; of all replicas one leads and runs it. The nightly training has its time under `training`."""
+
+    enabled: bool = True
+    """Whether `anomaly serve` runs jobs; turn it off where `anomaly jobs serve` runs them beside it."""
+
+    score_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=30)
+    """How often windows that changed are judged; it bounds how late a deviation is noticed."""
+
+    fold_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=10)
+    """How often parts of windows are folded into whole ones; readers see both, so it only saves space."""
+
+    suppress_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=15)
+    """How often new findings are held against the suppressions."""
+
+    retain_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "04:30"
+    """Time of day, in `training.zone`, at which what is past its time is let go of; after the training, which reads it."""
+
+    lead_every: Annotated[Duration, Field(ge=timedelta(milliseconds=50))] = timedelta(seconds=2)
+    """How often a replica looks whether it leads, or could; a dead leader is replaced within this time."""
 
 
 class RulesSettings(Group):
@@ -235,6 +266,7 @@ class Settings(Group):
     windows: WindowSettings = WindowSettings()
     training: TrainingSettings = TrainingSettings()
     scoring: ScoringSettings = ScoringSettings()
+    jobs: JobSettings = JobSettings()
     rules: RulesSettings = RulesSettings()
     serve: ServeSettings = ServeSettings()
     retention: RetentionSettings = RetentionSettings()

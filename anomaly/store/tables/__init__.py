@@ -6,6 +6,7 @@ from anomaly.store.tables.findings import evidence, finding
 from anomaly.store.tables.intake import checkpoint
 from anomaly.store.tables.learning import job_run, model
 from anomaly.store.tables.metadata import SCHEMA, metadata
+from anomaly.store.tables.triage import finding_step, suppression, triage
 from anomaly.store.tables.windows import entity_window, seen, window_part, window_span
 
 __all__ = [
@@ -18,13 +19,16 @@ __all__ = [
     "event",
     "evidence",
     "finding",
+    "finding_step",
     "job_run",
     "metadata",
     "model",
     "quarantine",
     "seen",
+    "suppression",
     "term",
     "token",
+    "triage",
     "window_part",
     "window_span",
 ]

@@ -47,7 +47,13 @@ job_run = Table(
     Column("scheduled_at", DateTime(timezone=True), nullable=False),
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("finished_at", DateTime(timezone=True)),
-    Column("outcome", Text, nullable=False, server_default="running"),
+    Column("attempt", SmallInteger, nullable=False, server_default="1", comment="taken again after a crash"),
+    Column("host", Text, nullable=False, server_default="", comment="machine and process that runs it"),
+    Column(
+        "outcome", Text, nullable=False, server_default="running", comment="running, ok, failed or crashed"
+    ),
     Column("detail", JSONB, nullable=False, server_default="{}"),
+    # The claim: whoever writes the row runs the job, so that no split brain can run it twice.
     UniqueConstraint("job", "scheduled_at"),
+    Index("job_run_started_at_idx", "started_at"),
 )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
+    text,
 )
 
 from anomaly.store.tables.metadata import metadata
@@ -40,6 +41,8 @@ entity_window = Table(
     Column("histogram", LargeBinary, nullable=False),
     PrimaryKeyConstraint("entity_id", "start_at"),
     Index("entity_window_start_at_idx", "start_at"),
+    # Few at any time: those that came or changed since the scoring job last ran.
+    Index("entity_window_unjudged_idx", "cluster_id", "start_at", postgresql_where=text("scored_at IS NULL")),
 )
 
 seen = Table(
