@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import psycopg
@@ -24,6 +25,7 @@ from anomaly.windows.fold import fold
 
 Connection = psycopg.Connection[tuple[object, ...]]
 _ATTEMPTS: Final = 6
+_ALONE: Final = 0x616E6F6E
 _PASSING: Final = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 
 NOT_THE_INPUT: Final = (
@@ -88,10 +90,15 @@ class Writer:
         Events whose time cannot be believed go to quarantine. `also` adds to the same transaction. Deadlocks and partitions dropped meanwhile are tried again; anything else that
         psycopg raises passes through, and then nothing of the arrivals is kept.
         """
+        # Every writer takes its locks in the order of the clusters.
+        order = sorted(range(len(arrivals)), key=lambda place: arrivals[place].cluster_id)
         for attempt in range(_ATTEMPTS):
             connection = self._opened()
             try:
-                return self._write(connection, arrivals, also)
+                receipts = self._write(connection, [arrivals[place] for place in order], also, attempt > 0)
+                return [
+                    receipt for _, receipt in sorted(zip(order, receipts, strict=True), key=itemgetter(0))
+                ]
             except (*_PASSING, errors.CheckViolation):
                 # CheckViolation is "no partition of relation found for row": retention dropped the day under our feet.
                 self._abandon(connection)
@@ -133,8 +140,12 @@ class Writer:
         connection: Connection,
         arrivals: Sequence[Arrival],
         also: Callable[[Connection, Sequence[Receipt]], None] | None,
+        alone: bool,
     ) -> list[Receipt]:
         batches = self._prepare(connection, arrivals)
+        if alone:
+            # Who met a deadlock queues up with all others who did: they cannot meet each other again.
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ALONE])
         receipts = self._keep(connection, batches, [arrival.source for arrival in arrivals])
         if also is not None:
             also(connection, receipts)
