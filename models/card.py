@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -74,3 +75,9 @@ class Card:
         if "reason" in self.decision:
             lines.append(str(self.decision["reason"]))
         return "\n".join([*lines, *self.notes])
+
+
+def plain(said: dict[str, Any]) -> dict[str, Any]:
+    """This will give a dictionary as JSON would bring it back, so that a card equals itself once loaded."""
+    loaded: dict[str, Any] = json.loads(json.dumps(said))
+    return loaded

@@ -4,10 +4,11 @@ For the windows of a kind, with S the statistic, L the line of the budget and pu
 
     minimise  sum over false alarms of max(0, S + push - max(L - margin, S - bound))^2
             + sum over true findings of max(0, L + margin - S - push)^2
-            + sum over anchors of push^2  +  sum over leaves of (their push)^2
+            + sum over anchors of heft push^2  +  sum over leaves of (their push)^2
 
-Anchors are planted deviations, which verdicts on other windows must leave where they are: without them the leaves
-that all strange windows share would be pushed, and with them are those that only alike windows share. Lessons that would still lose
+where only leaves with verdicts are pushed, and only the way their verdicts point. Anchors are planted deviations,
+which verdicts on other windows must leave where they are: without them the leaves that all strange windows share
+would be pushed, and with them are those that only alike windows share. Lessons that would still lose
 a confirmed attack or a planted deviation of another draw are halved, and given up when that is not enough.
 Reference: Das et al., "Active Anomaly Discovery", ICDM 2016, https://doi.org/10.1109/ICDM.2016.0102.
 """
@@ -35,8 +36,13 @@ BOUND = 8.0
 """Most nats verdicts may take or give: one window in a million can become one in 350, not an ordinary one."""
 MARGIN = 0.5
 """Nats beyond the line a verdict asks for."""
-STRENGTHS = (1.0, 0.5, 0.25, 0.1)
-MOST_ANCHORS = 500
+NEAR, NEAR_HEFT = 3.0, 3.0
+"""Nats above the line within which an anchor holds, and how much more than the others."""
+SPARED = 1.65
+"""Times the threshold's p within which a planted deviation still counts as found: that near, it is a toss of a coin.
+Confirmed attacks and true findings have no such grace."""
+STRENGTHS = (1.0, 0.75, 0.5, 0.25, 0.1)
+MOST_ANCHORS = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,33 +74,52 @@ def teach(
     """This will learn the pushes of one kind's leaves; `line` is the statistic at the budget's threshold."""
     if detector.forest is None:
         raise ModelError("A detector without a forest has no leaves to teach.")
-    parts = [part for part in (windows, anchors) if len(part)]
     untaught = replace(detector, lessons=None, _near={})
-    statistic = np.concatenate([untaught.judge(part).statistic for part in parts])
-    leaves = np.concatenate([detector.forest.leaves(untaught.see(part)[2]) for part in parts])
-    judged = statistic[: len(windows)]
+    judged = untaught.judge(windows).statistic
+    leaves = detector.forest.leaves(untaught.see(windows)[2])
     wanted = np.where(true, 1.0, -1.0)
     # What lies beyond the bound cannot be pushed all the way; asking for more would only move its neighbours.
     goal = np.where(
         true, np.minimum(line + MARGIN, judged + BOUND), np.maximum(line - MARGIN, judged - BOUND)
     )
-    named, place = np.unique(leaves, return_inverse=True)
-    shape = (len(leaves), len(named))
-    start = np.arange(0, leaves.size + 1, leaves.shape[1])
-    falls = csr_matrix((np.ones(leaves.size), place.ravel(), start), shape=shape)
+    named = np.unique(leaves)
+    falls, held, heft = _falls(leaves, named), *_held(untaught, anchors, named, line)
 
     def loss(push: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        moved = falls @ push
-        short = np.maximum(0.0, wanted * (goal - judged - moved[: len(windows)]))
-        astray = moved[len(windows) :]
-        pull = np.concatenate([-wanted * short, astray])
-        cost = short @ short + astray @ astray + push @ push
-        return float(cost), np.asarray(2.0 * (falls.T @ pull) + 2.0 * push)
+        short = np.maximum(0.0, wanted * (goal - judged - falls @ push))
+        astray = held @ push
+        cost = short @ short + heft @ (astray * astray) + push @ push
+        slope = held.T @ (heft * astray) - falls.T @ (wanted * short) + push
+        return float(cost), np.asarray(2.0 * slope)
 
-    solved = minimize(loss, np.zeros(len(named)), jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    # A leaf is pushed only the way verdicts in it point: else pushes up and down cancel where they were learned
+    # and nowhere else.
+    down, up = (np.asarray(falls[sign].sum(axis=0)).ravel() > 0 for sign in (~true, true))
+    limits = list(zip(np.where(down, -BOUND, 0.0), np.where(up, BOUND, 0.0), strict=True))
+    solved = minimize(
+        loss, np.zeros(len(named)), jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 200}
+    )
     push = np.zeros(len(detector.forest.trees.feature), dtype=np.float32)
     push[named] = solved.x
     return LeafLessons(push, BOUND)
+
+
+def _held(
+    detector: Detector, anchors: Batch, named: NDArray[np.int64], line: float
+) -> tuple[csr_matrix, NDArray[np.float64]]:
+    """The reviewed leaves each anchor ends in, and how much it matters that it stays."""
+    if not len(anchors) or detector.forest is None:
+        return csr_matrix((0, len(named))), np.zeros(0)
+    above = detector.judge(anchors).statistic - line
+    falls = _falls(detector.forest.leaves(detector.see(anchors)[2]), named)
+    return falls, np.where((above >= 0) & (above < NEAR), NEAR_HEFT, 1.0)
+
+
+def _falls(leaves: NDArray[np.int64], named: NDArray[np.int64]) -> csr_matrix:
+    """A row a window with a 1 for each of the named leaves it ends in."""
+    place = np.minimum(np.searchsorted(named, leaves), len(named) - 1)
+    row, tree = np.nonzero(named[place] == leaves)
+    return csr_matrix((np.ones(len(row)), (row, place[row, tree])), shape=(len(leaves), len(named)))
 
 
 def hear(
@@ -116,9 +141,8 @@ def hear(
     lessons = _lessons(model, reviewed, anchors, threshold)
     if not lessons:
         return model, Taught(0.0, (), (), "No verdicts on windows of a kind with a forest.")
-    true = reviewed.matrix.part(reviewed.true)
-    must = [one for one in (guard.matrix, confirmed, true) if len(one)]
-    before = [_found(model, one, threshold, recipe) for one in must]
+    must = [(guard.matrix, SPARED), (confirmed, 1.0), (reviewed.matrix.part(reviewed.true), 1.0)]
+    before = [_found(model, one, threshold, recipe) for one, _ in must]
     shown = _found(model, reviewed.matrix, threshold, recipe)
     for strength in STRENGTHS:
         detectors = dict(model.detectors)
@@ -127,8 +151,8 @@ def hear(
             detectors[kind] = recalibrate(replace(detectors[kind], lessons=weaker, _near={}))
         taught = replace(model, detectors=detectors)
         lost = sum(
-            int((was & ~_found(taught, one, threshold, recipe)).sum())
-            for was, one in zip(before, must, strict=True)
+            int((was & ~_found(taught, one, threshold * spared, recipe)).sum())
+            for was, (one, spared) in zip(before, must, strict=True)
         )
         if lost:
             continue

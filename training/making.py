@@ -10,7 +10,7 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
-from models.card import Card, KindCard
+from models.card import Card, KindCard, plain
 from models.detector import Channel, Detector
 from models.model import ANY, Model
 from models.reference import Reference
@@ -120,7 +120,7 @@ def _card(
 ) -> Card:
     return Card(
         layout=matrix.layout.fingerprint,
-        recipe=recipe.to_dict(),
+        recipe=plain(recipe.to_dict()),
         first=int(matrix.at.min()),
         last=int(matrix.at.max()),
         windows=len(matrix),

