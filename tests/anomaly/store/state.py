@@ -4,7 +4,8 @@ count in Python, can be compared. Numbers of chunks and their places are left ou
 
 from dataclasses import dataclass
 
-from anomaly.events.identity import identity_of
+from anomaly.rules import RuleSet, pack
+from anomaly.sources.files import open_source
 from anomaly.store.chunks import unpack_chunk
 from anomaly.store.entities import all_entities
 from anomaly.store.findings import Wanted, list_findings, with_evidence
@@ -14,6 +15,7 @@ from anomaly.store.windows import Span, read_windows
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.entity import CLUSTER_WIDE
 from anomaly.windows.memory import gather
+from benchmarks.realistic import SAMPLE
 
 HOUR_US = 3_600_000_000
 
@@ -125,6 +127,17 @@ def _named(firsts, names, words):
     return found
 
 
-def username_of(shape):
-    """Whose event it is, as it is kept."""
-    return storable(identity_of(shape.user.username).username)
+def recorded(count):
+    """The first lines of the recorded log of a real control plane."""
+    lines = []
+    with open_source(SAMPLE) as source:
+        for block in source.blocks():
+            lines += block.data.splitlines()
+            if len(lines) >= count:
+                break
+    return lines[:count]
+
+
+def only(*ids):
+    """Some rules of the pack, for tests that count what matches: the pack grows."""
+    return RuleSet(tuple(rule for rule in pack().rules if rule.id in ids))

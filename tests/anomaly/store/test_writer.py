@@ -2,18 +2,20 @@
 
 import random
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from anomaly.events.decode import decode_lines, decode_list
-from anomaly.rules import pack
 from anomaly.store.clusters import ensure_cluster
 from anomaly.store.partitions import drop_before, partition_days
 from anomaly.store.writer import Arrival, Writer
 from anomaly.testing import START, raw_event
-from tests.anomaly.store.state import HOUR_US, counted_windows, state_of, stored_windows
+from tests.anomaly.store.state import HOUR_US, counted_windows, only, state_of, stored_windows
+
+REFUSED = only("request-refused")
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def cluster(database):
 
 @pytest.fixture
 def writer(database):
-    writer = Writer(database.dedicated, pack(), HOUR_US)
+    writer = Writer(database.dedicated, REFUSED, HOUR_US)
     yield writer
     writer.close()
 
@@ -123,7 +125,7 @@ def write_at_once(database, clusters, raws, writers, size, parts):
     def work(seed):
         rng = random.Random(seed)
         order, mine = rng.sample(raws, len(raws)), rng.sample(clusters, len(clusters))
-        writer = Writer(database.dedicated, pack(), HOUR_US)
+        writer = Writer(database.dedicated, REFUSED, HOUR_US)
         try:
             for start in range(0, len(order), size * parts):
                 pieces = [order[at : at + size] for at in range(start, start + size * parts, size)]
@@ -182,7 +184,7 @@ def test_a_deadlock_between_transactions_of_several_batches_does_not_surface(dat
 
 
 def moments():
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(time.time(), UTC)
     return {
         "backfill": (datetime(2015, 6, 1, tzinfo=UTC), True),
         "the first believed": (datetime(2014, 1, 1, tzinfo=UTC), True),

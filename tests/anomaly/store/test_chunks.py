@@ -1,0 +1,24 @@
+"""Chunks give back the very bytes."""
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from anomaly.store.chunks import pack_chunk, unpack_chunk
+
+
+@hypothesis.given(st.lists(st.binary(max_size=200), max_size=50))
+def test_every_byte_comes_back_in_its_place(raws):
+    assert unpack_chunk(pack_chunk(raws)) == raws
+
+
+def test_many_like_events_need_little():
+    raws = [b'{"kind":"Event","auditID":"%08d","verb":"get"}' % number for number in range(20_000)]
+    assert len(pack_chunk(raws)) < sum(map(len, raws)) / 5
+    assert unpack_chunk(pack_chunk(raws)) == raws
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", pack_chunk([b"abc"])[:-3], b"\x28\xb5\x2f\xfd\x00\x00"])
+def test_what_is_no_chunk_is_refused_in_words(damage):
+    with pytest.raises(ValueError, match="a chunk of raw events cannot be read"):
+        unpack_chunk(damage)

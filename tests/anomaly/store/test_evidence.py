@@ -1,0 +1,143 @@
+"""Findings of rules: the same whatever the order, with every event that matched behind them."""
+
+import itertools
+import random
+from collections import defaultdict
+
+import pytest
+
+from anomaly.events.decode import decode_lines
+from anomaly.events.key import microseconds
+from anomaly.findings.finding import FindingKind, finding_id
+from anomaly.rules import pack
+from anomaly.store.clusters import ensure_cluster
+from anomaly.store.search import evidence_of
+from anomaly.store.writer import Arrival, Writer
+from anomaly.testing import raw_event
+from tests.anomaly.store.state import HOUR_US, only, stored_findings
+
+REFUSED = only("request-refused")
+
+
+@pytest.fixture
+def writer(database):
+    writer = Writer(database.dedicated, pack(), HOUR_US)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def refused(database):
+    """A writer with one rule only, for tests that count findings."""
+    writer = Writer(database.dedicated, REFUSED, HOUR_US)
+    yield writer
+    writer.close()
+
+
+def cluster_of(database, name="prod"):
+    with database.begin() as connection:
+        return ensure_cluster(connection, name)
+
+
+def grouped(raws, cluster_id):
+    """What the findings must be, worked out by asking every rule about every event: {id: (count, start, end, audit ids)}"""
+    rules = pack()
+    found = defaultdict(list)
+    decoded = decode_lines(b"\n".join(dict.fromkeys(raws)))
+    for event, shape in zip(decoded.events, decoded.shapes, strict=True):
+        moment = microseconds(event.requestReceivedTimestamp)
+        for rule in rules.rules:
+            if not rule.silent and rule.matches(event, shape):
+                frame = rule.timeframe * 1_000_000
+                key = finding_id(
+                    cluster_id,
+                    FindingKind.RULE,
+                    rule.id,
+                    rule.group_key(event, shape),
+                    moment // frame * frame,
+                )
+                found[key].append((moment, event.auditID))
+    return {
+        key: (len(hits), min(hits)[0], max(hits)[0], sorted({audit for _, audit in hits}))
+        for key, hits in found.items()
+    }
+
+
+def stored(database, cluster="prod"):
+    return {
+        number: (one[9], microseconds(one[5]), microseconds(one[6]), one[10])
+        for number, one in stored_findings(database).items()
+        if one[0] == cluster
+    }
+
+
+TROUBLE = [
+    raw
+    for n, at in enumerate((0, 1, 3_599, 3_600, 86_399, 86_400, 200_000))
+    for raw in (
+        raw_event("secrets", "list", by=f"eve{n % 2}@example.com", code=403, at=at),
+        raw_event("pods", "delete", name=f"dns-{n}", namespace="kube-system", at=at),
+        raw_event("pods/exec", "create", name="web", at=at, code=101, stage="ResponseStarted"),
+        raw_event("pods/exec", "create", name="web", at=at, code=101),
+        raw_event("clusterrolebindings", "create", namespace="", name="x", at=at, body={"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": [{"kind": "User", "name": "eve"}]}),
+        raw_event("pods", "list", by="system:anonymous", groups=["system:unauthenticated"], at=at),
+        raw_event("pods", "get", name="quiet", at=at),
+    )
+]  # fmt: skip
+
+
+def test_findings_are_what_asking_each_rule_about_each_event_gives(database, writer):
+    cluster = cluster_of(database)
+    order = random.Random(5).sample(TROUBLE * 2, 2 * len(TROUBLE))
+    for start in range(0, len(order), 13):
+        writer.write([Arrival(cluster, "t", decode_lines(b"\n".join(order[start : start + 13])))])
+    expected = grouped(TROUBLE, cluster)
+    assert len(expected) > 15
+    assert stored(database) == expected
+
+
+def test_of_events_in_one_microsecond_the_order_of_arrival_decides_nothing(postgres):
+    """The reason and the entity are those of the earliest event; among equals they must still not depend on luck."""
+    raws = [raw_event("secrets", "list", by=f"{name}@example.com", code=403) for name in ("bob", "eve", "al")]
+    seen = set()
+    for number, order in enumerate(itertools.permutations(raws)):
+        with postgres.clone() as database:
+            cluster, writer = cluster_of(database), Writer(database.dedicated, REFUSED, HOUR_US)
+            batches = [order] if number % 2 else [order[:1], order[1:]]
+            for batch in batches:
+                writer.write([Arrival(cluster, "t", decode_lines(b"\n".join(batch)))])
+            writer.close()
+            seen.update((one[1], one[8], one[9]) for one in stored_findings(database).values())
+    assert seen == {("al@example.com", "al@example.com was answered 403 to list of secrets in shop.", 3)}
+
+
+def test_evidence_stays_in_its_cluster(database, refused):
+    """The same log in two clusters has the same keys in both; neither may show the other's events."""
+    clusters = [cluster_of(database, name) for name in ("prod", "test")]
+    raws = [raw_event("secrets", "list", by="eve@example.com", code=403, at=at) for at in range(5)]
+    for cluster in clusters:
+        refused.write([Arrival(cluster, "t", decode_lines(b"\n".join(raws)))])
+    findings = stored_findings(database)
+    assert {one[0]: (one[9], len(one[10])) for one in findings.values()} == {"prod": (5, 5), "test": (5, 5)}
+    with database.read() as connection:
+        for number, one in findings.items():
+            assert [found.cluster for found in evidence_of(connection, number, 100)] == [one[0]] * 5
+
+
+def test_forged_audit_ids_are_shown_as_sent_and_counted_apart(database, refused):
+    cluster = cluster_of(database)
+    raws = [
+        raw_event("secrets", "list", by="eve@example.com", code=403, at=at, audit_id="same")
+        for at in range(3)
+    ]
+    refused.write([Arrival(cluster, "t", decode_lines(b"\n".join(raws)))])
+    ((_, _, _, _, _, _, _, _, _, count, evidence, _),) = stored_findings(database).values()
+    assert (count, evidence) == (3, ["same"])
+
+
+def test_what_an_attacker_named_can_be_stored_in_a_reason(database, refused):
+    cluster = cluster_of(database)
+    raws = [raw_event("secrets", "list", by="e\x00ve\x1b[2J", namespace="n\x00", code=403)]
+    assert refused.write([Arrival(cluster, "t", decode_lines(b"\n".join(raws)))])[0].matches == 1
+    (one,) = stored_findings(database).values()
+    assert "\x00" not in one[8] and one[9] == 1

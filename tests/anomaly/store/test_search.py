@@ -1,0 +1,232 @@
+"""Questions about stored events, held against a plain filter over the same events in Python."""
+
+import itertools
+import random
+import re
+from datetime import timedelta
+from zlib import crc32
+
+import pytest
+
+from anomaly.events.decode import decode_lines
+from anomaly.events.key import received_at
+from anomaly.rules import pack
+from anomaly.store.clusters import ensure_cluster
+from anomaly.store.search import OUTCOMES, Question, count, search
+from anomaly.store.writer import Arrival, Writer
+from anomaly.testing import START, raw_event
+from tests.anomaly.store.state import HOUR_US, recorded
+
+WILD = [
+    raw_event("pods", "get", name=name, by=f"{name}@example.com", agent=f"agent {name}", at=number)
+    for number, name in enumerate(
+        ("a_b", "axb", "a%b", "aab", "a\\b", "a\\\\b", "a*b", "a b/c", "c", "x" * 600, "", "é")
+    )
+]
+MANY = 2_000
+
+
+@pytest.fixture(scope="module")
+def stored(postgres):
+    """The first events of the recorded log, and strange ones, in one cluster; some in another."""
+    raws = recorded(MANY) + WILD
+    with postgres.clone() as database:
+        with database.begin() as connection:
+            clusters = {name: ensure_cluster(connection, name) for name in ("prod", "test")}
+        writer = Writer(database.dedicated, pack(), HOUR_US)
+        for name, chosen in (("prod", raws), ("test", raws[:50])):
+            writer.write([Arrival(clusters[name], "t", decode_lines(b"\n".join(chosen)))])
+        writer.close()
+        decoded = decode_lines(b"\n".join(raws))
+        events = list(zip(decoded.events, decoded.shapes, decoded.raws, strict=True))
+        assert len(events) > MANY
+        yield database, events
+
+
+def like(text, pattern):
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+
+
+def outcome(shape):
+    if not shape.allowed:
+        return {"refused"}
+    return {"allowed", "failed" if shape.code >= 400 else "ok"}
+
+
+READERS = {
+    "users": lambda event, shape: shape.identity.username,
+    "acting_as": lambda event, shape: shape.impersonated.username if shape.impersonated else "",
+    "verbs": lambda event, shape: shape.verb,
+    "resources": lambda event, shape: shape.resource_text,
+    "namespaces": lambda event, shape: shape.namespace,
+    "names": lambda event, shape: event.objectRef.name if event.objectRef else "",
+    "agents": lambda event, shape: shape.agent,
+    "addresses": lambda event, shape: shape.address,
+}
+
+
+def answers(question, events):
+    """The raw bytes of the events that answer it."""
+    for event, shape, raw in events:
+        moment = received_at(event)
+        if (
+            all(
+                not getattr(question, field)
+                or any(like(read(event, shape), text) for text in getattr(question, field))
+                for field, read in READERS.items()
+            )
+            and (not question.codes or shape.code in question.codes)
+            and (question.outcome is None or question.outcome in outcome(shape))
+            and (question.audit_id is None or question.audit_id == event.auditID)
+            and (question.since is None or moment >= question.since)
+            and (question.until is None or moment < question.until)
+            and (not question.final_only or shape.final)
+        ):
+            yield raw
+
+
+def ask(stored, **asked):
+    database, events = stored
+    question = Question(cluster="prod", limit=100_000, **asked)
+    with database.read() as connection:
+        found = search(connection, question)
+        assert count(connection, question) == len(found)
+    expected = list(answers(question, events))
+    assert sorted(one.raw for one in found) == sorted(expected)
+    assert [one.received_at for one in found] == sorted(
+        (one.received_at for one in found), reverse=question.newest_first
+    )
+    return found
+
+
+def questions():
+    """Some hundred: every field by itself with real values and patterns, and random pairs and triples of them."""
+    decoded = decode_lines(b"\n".join(recorded(MANY)))
+    events = list(zip(decoded.events, decoded.shapes, strict=True))
+    rng = random.Random(7)
+    single = [{"outcome": one} for one in OUTCOMES] + [
+        {"codes": (200, 201)},
+        {"codes": (404,)},
+        {"final_only": True},
+    ]
+    for field, read in READERS.items():
+        values = sorted({read(event, shape) for event, shape in events} - {""})
+        chosen = rng.sample(values, min(4, len(values)))
+        single += [{field: (value,)} for value in chosen] + [{field: (f"{value[:4]}*",)} for value in chosen]
+        single += [
+            {field: ("*",)},
+            {field: ("nobody has this",)},
+            {field: (*chosen, "nobody")},
+            {field: (f"*{chosen[0][-3:]}" if chosen else "x*",)},
+        ]
+    times = sorted(received_at(event) for event, _ in events)
+    single += [{"since": times[700]}, {"until": times[700]}, {"since": times[100], "until": times[900]}]
+    mixed = ([*rng.sample(single, 2 + number % 2)] for number in range(80))
+    return single + [dict(itertools.chain.from_iterable(map(dict.items, parts))) for parts in mixed]
+
+
+def test_answers_are_those_of_a_plain_filter(stored):
+    asked = questions()
+    sizes = [len(ask(stored, **one)) for one in asked if one != {"users": ("*",)}]
+    assert len(sizes) > 120
+    # Neither all of them empty nor all of them everything.
+    assert sum(0 < size < MANY for size in sizes) > 60
+
+
+def test_what_means_anything_elsewhere_means_itself_here(stored):
+    for text in ("a_b", "a%b", "a\\b", "a\\\\b", "c", "a b/c", "x" * 600, "é"):
+        for field, value in (
+            ("names", text if len(text) < 400 else f"{text[:300]}*"),
+            ("users", f"{text}@example.com"),
+            ("agents", f"agent {text}"),
+        ):
+            (found,) = ask(stored, **{field: (value,)})
+            assert found.event().userAgent == f"agent {text}"
+    assert {one.name for one in ask(stored, names=("a*b",))} == {
+        "a_b",
+        "axb",
+        "a%b",
+        "aab",
+        "a\\b",
+        "a\\\\b",
+        "a*b",
+    }
+    assert [one.name for one in ask(stored, names=("a_*",))] == ["a_b"]
+
+
+def test_an_empty_pattern_finds_nothing_it_should_not(stored):
+    assert ask(stored, users=("",)) == []
+
+
+def test_each_answer_says_what_its_event_says(stored):
+    _, events = stored
+    by_raw = {raw: (event, shape) for event, shape, raw in events}
+    for one in ask(stored, final_only=False)[:400]:
+        event, shape = by_raw[one.raw]
+        assert (one.verb, one.resource, one.namespace) == (shape.verb, shape.resource_text, shape.namespace)
+        assert (one.user, one.code, one.allowed) == (shape.identity.username, shape.code, shape.allowed)
+        assert (one.stage, one.level, one.address) == (shape.stage, shape.level, shape.address)
+        assert one.name == (
+            event.objectRef.name if event.objectRef and len(event.objectRef.name) < 400 else one.name
+        )
+        assert (one.audit_id, one.received_at, one.cluster) == (event.auditID, received_at(event), "prod")
+
+
+def test_limits_order_and_clusters(stored):
+    database, events = stored
+    with database.read() as connection:
+        newest = search(connection, Question(cluster="prod", limit=5))
+        oldest = search(connection, Question(cluster="prod", limit=5, newest_first=False))
+        everything = search(connection, Question(limit=100_000))
+        assert count(connection, Question(cluster="test")) == 50
+        assert search(connection, Question(cluster="nowhere")) == []
+        assert count(connection, Question(cluster="nowhere")) == 0
+    times = sorted(received_at(event) for event, _, _ in events)
+    assert [one.received_at for one in newest] == times[:-6:-1]
+    assert [one.received_at for one in oldest] == times[:5]
+    assert len(everything) == len(events) + 50
+
+
+def test_forged_ids_with_the_same_checksum_hide_nothing(database):
+    """CRC-32 is no secret: an attacker can send as many ids with the checksum of another as a page holds."""
+    wanted = "wanted-0"
+    target = crc32(wanted.encode())
+    same = [_forge(f"forged-{head}-".encode(), target) for head in range(3)]
+    raws = [raw_event(audit_id=one, at=10 + number) for number, one in enumerate(same)] + [
+        raw_event(audit_id=wanted, at=0)
+    ]
+    with database.begin() as connection:
+        cluster = ensure_cluster(connection, "prod")
+    writer = Writer(database.dedicated, pack(), HOUR_US)
+    writer.write([Arrival(cluster, "t", decode_lines(b"\n".join(raws)))])
+    writer.close()
+    with database.read() as connection:
+        (found,) = search(connection, Question(audit_id=wanted, limit=2))
+        assert (found.audit_id, found.received_at) == (wanted, START)
+        assert count(connection, Question(audit_id=wanted)) == 1
+        assert count(connection, Question(since=START, until=START + timedelta(days=1))) == 4
+
+
+def _forge(head, target):
+    """An ASCII text that begins with `head` and has the CRC-32 `target`: CRC is linear, so it is solved for, not searched."""
+    bits = 48
+    base = crc32(head + bytes([0x40]) * bits)
+    rows = []
+    for place in range(bits):
+        text = bytearray([0x40]) * bits
+        text[place] ^= 1
+        rows.append((crc32(head + bytes(text)) ^ base, 1 << place))
+    need, chosen = target ^ base, 0
+    for bit in range(32):
+        pivot = next((row for row in rows if row[0] >> bit & 1), None)
+        assert pivot is not None
+        rows = [
+            (row[0] ^ pivot[0], row[1] ^ pivot[1]) if row[0] >> bit & 1 else row
+            for row in rows
+            if row is not pivot
+        ]
+        if need >> bit & 1:
+            need, chosen = need ^ pivot[0], chosen ^ pivot[1]
+    tail = bytes(0x40 ^ (chosen >> place & 1) for place in range(bits))
+    assert crc32(head + tail) == target
+    return (head + tail).decode()
