@@ -44,7 +44,11 @@ def stored(postgres):
 
 
 def like(text, pattern):
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+    """`*` stands for anything but nothing at all: --acting-as '*' asks for those who acted as somebody."""
+    return (
+        bool(text)
+        and re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+    )
 
 
 def outcome(shape):
