@@ -10,6 +10,7 @@ import logging
 import signal
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from anomaly.rules import RuleSet
 from anomaly.settings import ServeSettings, Settings
 from anomaly.sources.webhook import Limits
 from anomaly.store.database import Database
+from anomaly.store.windows import claim_span
 from anomaly.store.writer import Writer
 from anomaly.web.access import Doorkeeper
 from anomaly.web.app import Shared, make_app
@@ -44,13 +46,13 @@ IDLE_SECONDS: Final = 120
 def run(settings: Settings, rules: RuleSet, say: Callable[[str], None]) -> None:
     """This will serve until SIGTERM or SIGINT, then stop within 10 s: requests that were read are answered first.
 
-    Raises DatabaseUnavailable or SchemaOutdated when there is no database to begin with, SettingsInvalid when TLS files
-    cannot be used, AnomalyError when the address cannot be had.
+    Raises DatabaseUnavailable or SchemaOutdated when there is no database to begin with, SettingsInvalid when its windows are
+    of another length or TLS files cannot be used, AnomalyError when the address cannot be had.
     """
     start_logging(settings.log)
     # At the start there is time to wait for a database; later a sender is told within seconds to come back.
-    with open_database(settings, say):
-        pass
+    with open_database(settings, say) as database, database.dedicated() as connection:
+        claim_span(connection, span_us(settings))
     haste = min(settings.database.connect_timeout, _CONNECT)
     hasty = settings.database.model_copy(update={"connect_timeout": haste})
     with open_database(settings.model_copy(update={"database": hasty})) as database:
@@ -63,7 +65,7 @@ def serve(settings: Settings, database: Database, rules: RuleSet) -> None:
     listening = bind(options)
     with listening:
         commit = GroupCommit(
-            lambda: Writer(database.dedicated, rules, int(settings.windows.span.total_seconds() * 1_000_000)),
+            lambda: Writer(database.dedicated, rules, span_us(settings)),
             Limits(options.max_body, settings.ingest.max_expansion),
         )
         shared = Shared(
@@ -76,7 +78,7 @@ def serve(settings: Settings, database: Database, rules: RuleSet) -> None:
         )
         server = _Server(_configuration(shared))
         upkeep = Upkeep(database.dedicated, clock)
-        _spare_the_collector()
+        _tune_the_interpreter()
         commit.start()
         upkeep.start()
         _announce(options, listening)
@@ -84,11 +86,19 @@ def serve(settings: Settings, database: Database, rules: RuleSet) -> None:
         _stop(server, commit, upkeep)
 
 
-def _spare_the_collector() -> None:
-    """What is loaded now stays and need not be scanned again; decoded events are not tracked, so scans would find little."""
+def _tune_the_interpreter() -> None:
+    """Spare the collector and the threads: figures in `benchmarks/bench_webhook.py`."""
+    # A writer that comes back from PostgreSQL waits this long for Python, a dozen times a transaction; 5 ms is the default.
+    sys.setswitchinterval(0.0005)
+    # What is loaded now stays and need not be scanned again; decoded events are not tracked, so scans would find little.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def span_us(settings: Settings) -> int:
+    """This will return the length of a window in microseconds."""
+    return settings.windows.span // timedelta(microseconds=1)
 
 
 def clock() -> datetime:

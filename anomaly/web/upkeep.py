@@ -17,7 +17,8 @@ from anomaly.store.windows import fold_parts
 
 log = logging.getLogger(__name__)
 
-FOLD_SECONDS: Final = 3.0
+FOLD_SECONDS: Final = 5.0
+"""Readers see parts and windows alike, so nothing waits for this; folding rarely rewrites each window less often."""
 PARTITION_SECONDS: Final = 600.0
 DAYS_AHEAD: Final = 2
 """Days after today, so that a service down over midnight finds its partition when it comes back."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 
 import psycopg
 import pytest
@@ -9,10 +10,11 @@ import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaly.events.decode import Decoded, Reject
+from anomaly.events.decode import Decoded, Reject, decode_list
+from anomaly.rules import pack
 from anomaly.sources.webhook import Body, Limits
 from anomaly.store.clusters import add_cluster
-from anomaly.store.writer import Receipt, Writer
+from anomaly.store.writer import Arrival, Receipt, Writer
 from anomaly.web.commit import GroupCommit, shares
 from anomaly.web.problem import ComeBack
 from tests.anomaly.web.running import batch, event_list, fresh_event
@@ -69,15 +71,36 @@ def test_clusters_share_a_transaction_and_keep_their_own_events(commit, cluster,
     assert keep(commit, (cluster, data), (bank, data)) == [Receipt(10, 0, 0, 0)] * 2
 
 
-def test_a_body_that_cannot_be_stored_is_set_apart_and_its_neighbours_are_kept(commit, cluster, caplog):
-    poison = event_list(
-        fresh_event().replace(b"2026-03-02T09:00:00.000000Z", b"9999-12-31T23:59:59.999999Z"),
-        fresh_event(at=1),
+class BrokenRules:
+    """A rule pack with a fault in it: it fails on one kind of event."""
+
+    def plan(self, shape):
+        if shape.agent == "poison":
+            raise ZeroDivisionError("a fault")
+        return pack().plan(shape)
+
+
+def test_a_body_that_cannot_be_stored_is_set_apart_and_its_neighbours_are_kept(database, cluster, caplog):
+    commit = GroupCommit(
+        lambda: Writer(database.dedicated, BrokenRules(), 3_600_000_000), Limits(1 << 20, 200), writers=1
     )
+    poison = event_list(fresh_event(agent="poison"), fresh_event(at=1))
     with caplog.at_level(logging.CRITICAL):
-        first, poisoned, last = keep(commit, (cluster, batch(10)), (cluster, poison), (cluster, batch(10)))
-    assert (first.kept, last.kept) == (10, 10)
-    assert poisoned.quarantined == 1
+        receipts = keep(commit, (cluster, batch(10)), (cluster, poison), (cluster, batch(10)))
+    commit.close(10)
+    assert receipts == [Receipt(10, 0, 0, 0), Receipt(0, 0, 1, 0), Receipt(10, 0, 0, 0)]
+    with database.begin() as connection:
+        (row,) = connection.execute(sqlalchemy.text("SELECT reason, size FROM anomaly.quarantine")).all()
+    assert row.reason == "storing failed: ZeroDivisionError: a fault"
+    assert row.size == len(poison)
+
+
+def test_events_of_an_unbelievable_time_are_counted_as_quarantined(commit, cluster):
+    odd = fresh_event().replace(b"2026-03-02T09:00:00.000000Z", b"9999-12-31T23:59:59.999999Z")
+    assert keep(commit, (cluster, batch(10)), (cluster, event_list(odd, fresh_event(at=1)))) == [
+        Receipt(10, 0, 0, 0),
+        Receipt(1, 0, 1, 0),
+    ]
 
 
 def test_an_empty_list_is_nothing(commit, cluster):
@@ -102,6 +125,39 @@ def _refusing():
     return psycopg.connect("host=127.0.0.1 port=1 connect_timeout=1")
 
 
+def test_a_writer_that_is_held_up_does_not_hold_up_the_others(database, cluster):
+    commit = GroupCommit(
+        lambda: Writer(database.dedicated, pack(), 3_600_000_000), Limits(1 << 20, 200), writers=2
+    )
+    held, free = batch(3), batch(4)
+    other = Writer(database.dedicated, pack(), 3_600_000_000)
+    written, release = threading.Event(), threading.Event()
+
+    def hold(_connection, _receipts):
+        written.set()
+        release.wait(60)
+
+    async def both():
+        # The same events, written and not committed elsewhere: whoever sends them has to wait for the outcome.
+        elsewhere = asyncio.create_task(
+            asyncio.to_thread(other.write, [Arrival(cluster, "test", decode_list(held))], hold)
+        )
+        await asyncio.to_thread(written.wait, 30)
+        commit.start()
+        first = commit.submit(cluster, body(held))
+        await asyncio.sleep(0.3)
+        second = commit.submit(cluster, body(free))
+        await asyncio.wait([second], timeout=30)
+        assert not first.done()
+        release.set()
+        await elsewhere
+        return await first, await second
+
+    assert asyncio.run(both()) == (Receipt(0, 3, 0, 0), Receipt(4, 0, 0, 0))
+    commit.close(10)
+    other.close()
+
+
 def test_what_was_taken_is_finished_when_closing_and_nothing_more_is_taken(commit, cluster):
     async def closing():
         waiting = [commit.submit(cluster, body(batch(10))) for _ in range(3)]
@@ -119,8 +175,10 @@ def groups(draw):
     sizes = draw(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 3)), min_size=1, max_size=8))
     total = sum(events for events, _ in sizes)
     kept = draw(st.integers(0, total))
+    refused = draw(st.integers(0, total - kept))
     matches = draw(st.integers(0, 3 * kept)) if kept else 0
-    return sizes, Receipt(kept, total - kept, sum(rejects for _, rejects in sizes), matches)
+    rejects = sum(rejects for _, rejects in sizes)
+    return sizes, Receipt(kept, total - kept - refused, rejects + refused, matches)
 
 
 @given(groups())
@@ -130,6 +188,6 @@ def test_the_shares_add_up_to_the_whole_and_none_has_more_than_it_sent(group):
     receipts = shares(total, parts)
     assert sum(receipts, Receipt()) == total
     for receipt, (events, rejects) in zip(receipts, sizes, strict=True):
-        assert receipt.kept + receipt.duplicates == events
-        assert receipt.quarantined == rejects
-        assert receipt.matches >= 0
+        assert receipt.kept + receipt.duplicates + receipt.quarantined == events + rejects
+        assert receipt.quarantined >= rejects
+        assert min(receipt.kept, receipt.duplicates, receipt.matches) >= 0
