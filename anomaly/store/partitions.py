@@ -1,4 +1,4 @@
-"""Day partitions of events, chunks and evidence: made ahead and on demand, dropped when their time is over."""
+"""Day partitions of events, chunks, evidence and matches: made ahead and on demand, dropped when their time is over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from psycopg import sql
 
 from anomaly.store.tables import SCHEMA
 
-PARTITIONED: Final = {"event": "received_at", "chunk": "day", "evidence": "received_at"}
+PARTITIONED: Final = {
+    "event": "received_at",
+    "chunk": "day",
+    "evidence": "received_at",
+    "rule_match": "received_at",
+}
 _LOCK: Final = 0x616E6F6D
 _DAY: Final = timedelta(days=1)
 

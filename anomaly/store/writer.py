@@ -12,12 +12,15 @@ from psycopg import errors
 
 from anomaly.errors import DatabaseUnavailable
 from anomaly.events.decode import Decoded
+from anomaly.findings.gather import Match
 from anomaly.rules import RuleSet
 from anomaly.store.batch import Batch, BatchMaker
 from anomaly.store.believable import believable_now
 from anomaly.store.events import day_numbers, day_of, keep_events
-from anomaly.store.evidence import keep_matches
+from anomaly.store.evidence import keep_matches, matches_of
+from anomaly.store.exceptions import cluster_names, load_exceptions
 from anomaly.store.firsts import Sightings
+from anomaly.store.matches import keep_correlated, watched
 from anomaly.store.partitions import make_partitions
 from anomaly.store.quarantine import keep_rejects
 from anomaly.store.windows import claim_span, keep_parts
@@ -76,6 +79,7 @@ class Writer:
         self._connect = connect
         self._connection: Connection | None = None
         self._maker = BatchMaker(rules)
+        self._rules = rules
         self._firsts = Sightings()
         self._span_us = span_us
         self._days: set[int] = set()
@@ -179,9 +183,9 @@ class Writer:
             for batch, kept in zip(batches, new, strict=True):
                 if kept.any():
                     self._firsts.keep(cursor, batch, kept)
-            for place, (batch, kept) in enumerate(zip(batches, new, strict=True)):
-                if kept.any():
-                    matched[place] = keep_matches(cursor, batch, kept)
+            fired = [list(matches_of(batch, kept)) for batch, kept in zip(batches, new, strict=True)]
+            if any(fired):
+                self._judge(cursor, batches, fired, matched)
             for batch, source in zip(batches, sources, strict=True):
                 if batch.rejects:
                     keep_rejects(cursor, batch.cluster_id, source, batch.rejects)
@@ -189,3 +193,19 @@ class Writer:
             Receipt(int(kept.sum()), batch.n - int(kept.sum()), len(batch.rejects), matches)
             for batch, kept, matches in zip(batches, new, matched, strict=True)
         ]
+
+    def _judge(
+        self,
+        cursor: psycopg.Cursor[tuple[object, ...]],
+        batches: list[Batch],
+        fired: list[list[Match]],
+        matched: list[int],
+    ) -> None:
+        """What rules say of the new events: findings at once, then what their matches mean together."""
+        oldest = min(match.received_us for matches in fired for match in matches)
+        exceptions = load_exceptions(cursor, oldest)
+        clusters = cluster_names(cursor) if exceptions.listed else {}
+        for place, (batch, matches) in enumerate(zip(batches, fired, strict=True)):
+            matched[place] = keep_matches(cursor, batch, matches, exceptions, clusters)
+        fires = list(zip(batches, fired, strict=True))
+        keep_correlated(cursor, watched(self._rules), fires, exceptions, clusters)

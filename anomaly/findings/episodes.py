@@ -1,0 +1,154 @@
+"""From stored matches to findings of correlations: by group and by time bucket, whatever order the matches came in.
+
+A finding gathers the hits of one group within one `timeframe`. Its id follows from group and bucket, so late events change a
+finding and never move it, and episodes that grow together were one finding already when they lie in one bucket. A hit at a
+moment depends only on the matches of one timespan before it: that bounds what must be read again when something arrives.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+from uuid import UUID
+
+from anomaly.findings.finding import FindingKind, finding_id
+from anomaly.rules.correlate import SECOND, affected, correlate
+from anomaly.rules.correlation import Correlation, Kind, Match
+from anomaly.rules.words import printable
+
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_WORDS: Final = {"gte": "at least", "gt": "more than", "lte": "at most", "lt": "less than", "eq": "exactly"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a correlation says about one group in one time bucket. `members` are the matches behind it, oldest first."""
+
+    id: UUID
+    start_us: int
+    end_us: int
+    members: tuple[Match, ...]
+
+
+def group_key(cluster_id: int, correlation: Correlation, group: Sequence[str]) -> UUID:
+    """This will return the key under which matches of one group are stored.
+
+    How a correlation groups and counts is part of it: after it is rewritten, matches captured before no longer speak for it.
+    """
+    aliases = sorted((alias, *sorted(at.items())) for alias, at in (correlation.aliases or {}).items())
+    asks = (*correlation.group_by, "\0", *correlation.counted, "\0", repr(aliases))
+    return _hash((str(cluster_id), correlation.id, *asks, "\0", *group))
+
+
+def value_key(value: Sequence[str]) -> UUID:
+    """This will return what stands for the counted values of a match: equal when they are."""
+    return _hash(value)
+
+
+def only_grows(correlation: Correlation) -> bool:
+    """This will tell whether more matches can never undo a hit, as with "at least" and unlike "exactly"."""
+    if correlation.expression is not None:
+        return not _denies(correlation.expression)
+    return correlation.kind is Kind.TEMPORAL_ORDERED or correlation.compare in {"gt", "gte"}
+
+
+def to_read(correlation: Correlation, times: Sequence[int]) -> tuple[int, int]:
+    """This will return the first and last microsecond of the matches to read when new ones came at `times`."""
+    low, high = affected(correlation, times)
+    if only_grows(correlation):
+        return low, high
+    frame, span = correlation.timeframe * SECOND, correlation.timespan * SECOND
+    first = min(times) // frame * frame
+    return first - span, high // frame * frame + frame - 1
+
+
+def to_replace(
+    cluster_id: int, correlation: Correlation, group: tuple[str, ...], times: Sequence[int]
+) -> list[UUID]:
+    """This will return the ids of the findings that new matches at `times` can undo; none when hits only grow."""
+    if only_grows(correlation):
+        return []
+    frame, span = correlation.timeframe * SECOND, correlation.timespan * SECOND
+    buckets = range(min(times) // frame * frame, max(times) + span + 1, frame)
+    return [_id(cluster_id, correlation, group, bucket) for bucket in buckets]
+
+
+def told(
+    cluster_id: int,
+    correlation: Correlation,
+    group: tuple[str, ...],
+    matches: Iterable[Match],
+    times: Sequence[int] | None = None,
+) -> list[Told]:
+    """This will return what the matches of one group give, by bucket.
+
+    With `times`, `matches` must be what is stored between the bounds of `to_read`, and only hits that new matches at those
+    times can have changed are told. All values in `group` of the matches count as one group.
+    """
+    listed = sorted({Match(one.time, one.key, one.rule, (), one.value) for one in matches})
+    low, high = _changed(correlation, times) if times is not None else (None, None)
+    frame, span = correlation.timeframe * SECOND, correlation.timespan * SECOND
+    buckets: dict[int, list[int]] = defaultdict(list)
+    for episode in correlate(correlation, listed):
+        for hit in episode.hits:
+            if low is None or high is None or low <= hit <= high:
+                buckets[hit // frame * frame].append(hit)
+    moments = [one.time for one in listed]
+    found = []
+    for bucket, hits in sorted(buckets.items()):
+        members: list[Match] = []
+        reached = 0
+        for hit in sorted(hits):
+            first = max(reached, bisect_left(moments, hit - span))
+            reached = max(reached, bisect_left(moments, hit + 1))
+            members.extend(listed[first:reached])
+        number = _id(cluster_id, correlation, group, bucket)
+        found.append(Told(number, members[0].time, members[-1].time, tuple(members)))
+    return found
+
+
+def reason(correlation: Correlation, group: Sequence[str]) -> str:
+    """This will say in one sentence what the correlation found; it depends on the group alone, so it never changes."""
+    names = ", ".join(correlation.rules)
+    if correlation.kind is Kind.TEMPORAL_ORDERED:
+        what = f"{', then '.join(correlation.rules)}"
+    elif correlation.kind is Kind.TEMPORAL:
+        what = names if correlation.expression is not None else f"{_number(correlation)} of {names}"
+    elif correlation.kind is Kind.VALUE_COUNT:
+        what = f"{_number(correlation)} values of {', '.join(correlation.counted)} in {names}"
+    else:
+        what = f"{_number(correlation)} events of {names}"
+    whom = printable(", ".join(value for value in group if value)) or "all together"
+    return f"{correlation.title}: {what} within {_span(correlation.timespan)} for {whom}."
+
+
+def _changed(correlation: Correlation, times: Sequence[int]) -> tuple[int, int]:
+    low, high = to_read(correlation, times)
+    return (low + correlation.timespan * SECOND, high)
+
+
+def _id(cluster_id: int, correlation: Correlation, group: tuple[str, ...], bucket: int) -> UUID:
+    return finding_id(cluster_id, FindingKind.RULE, correlation.id, group, bucket)
+
+
+def _denies(node: Any) -> bool:
+    return not isinstance(node, str) and (node[0] == "not" or any(map(_denies, node[1:])))
+
+
+def _hash(parts: Sequence[str]) -> UUID:
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return UUID(bytes=blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+
+
+def _number(correlation: Correlation) -> str:
+    word = _WORDS.get(correlation.compare, "not")
+    return f"{word} {correlation.threshold:g}"
+
+
+def _span(seconds: int) -> str:
+    size, unit = next(pair for pair in _UNITS if seconds % pair[0] == 0)
+    return f"{seconds // size} {unit}"
