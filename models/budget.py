@@ -9,11 +9,19 @@ Reference: Angelopoulos & Bates 2023, https://doi.org/10.1561/2200000101 (sectio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp, log
+from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from models.errors import ModelError
+
+_LEAST: Final = 1e-9
+_HALVINGS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,17 @@ class Threshold:
     """Between which the alerts of nine quiet days in ten lie."""
     promised: bool
     """False where the threshold lies below what the calibration windows can show."""
+    unproven: tuple[str, ...] = ()
+    """Kinds whose calibration windows are too few to show it; what lies under it rests on the tail's law."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindRate:
+    """One kind of entity: windows a day, and the quiet windows that its p-values rest on."""
+
+    kind: str
+    windows_a_day: float
+    calibrated_on: int
 
 
 def threshold_for(budget: Budget, windows_a_day: float, calibrated_on: int) -> Threshold:
@@ -57,6 +76,41 @@ def threshold_for(budget: Budget, windows_a_day: float, calibrated_on: int) -> T
     p_value = min(mean / windows_a_day, 1.0 / count)
     law = stats.poisson(p_value * windows_a_day)
     return Threshold(p_value, p_value * windows_a_day, float(law.ppf(0.05)), float(law.ppf(0.95)), False)
+
+
+def threshold_over(budget: Budget, rates: Sequence[KindRate]) -> Threshold:
+    """This will turn a budget into one threshold for all kinds of a cluster, each with its own certainty.
+
+    The alerts of a quiet day are the sum over the kinds, beta-binomial each; `unproven` kinds have too few calibration windows
+    to have shown what lies under the threshold. Raises `ModelError` without windows or with a budget of nothing.
+    """
+    if budget.per_day <= 0 or not 0 < budget.assurance < 1 or not any(one.windows_a_day > 0 for one in rates):
+        raise ModelError("A budget needs more than 0 alerts a day, an assurance within 0..1, and windows.")
+    low, high = log(_LEAST), log(0.5)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        law = _law(exp(middle), rates, budget)
+        low, high = (
+            (middle, high) if law[: int(budget.per_day) + 1].sum() >= budget.assurance else (low, middle)
+        )
+    p_value = exp(low)
+    sums = np.cumsum(_law(p_value, rates, budget))
+    expected = sum(one.windows_a_day for one in rates) * p_value
+    unproven = tuple(one.kind for one in rates if p_value * (one.calibrated_on + 1) < 1)
+    fewest, most = (float(np.searchsorted(sums, quantile)) for quantile in (0.05, 0.95))
+    return Threshold(p_value, expected, fewest, most, not unproven, unproven)
+
+
+def _law(p_value: float, rates: Sequence[KindRate], budget: Budget) -> NDArray[np.float64]:
+    """The chances of 0, 1, 2 ... alerts on a quiet day, as far as they matter."""
+    counts = np.arange(8 * int(budget.per_day) + 64)
+    found = np.zeros(len(counts))
+    found[0] = 1.0
+    for one in rates:
+        day, rank = max(1, round(one.windows_a_day)), p_value * (one.calibrated_on + 1)
+        law = stats.betabinom.pmf(counts, day, rank, one.calibrated_on + 1 - rank)
+        found = np.convolve(found, law)[: len(counts)]
+    return found
 
 
 def _holds(budget: Budget, day: int, rank: int, count: int) -> bool:

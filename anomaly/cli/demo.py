@@ -42,7 +42,7 @@ def demo(
 
     from anomaly.bootstrap import open_database
     from anomaly.rules import pack
-    from anomaly.trials import load_labels, run_trial
+    from anomaly.trials import Plan, load_labels, run_trial
     from models import Budget
 
     settings = _settings(current().settings())
@@ -55,11 +55,13 @@ def demo(
             "demo",
             [folder / "audit.jsonl.zst"],
             pack(),
-            settings.windows.span,
-            datetime.fromisoformat(TRAIN_UNTIL),
-            Budget(per_day=settings.scoring.findings_per_day),
-            TIME_SCALE,
-            say=current().say,
+            Plan(
+                settings.windows.span,
+                datetime.fromisoformat(TRAIN_UNTIL),
+                Budget(per_day=settings.scoring.findings_per_day),
+                TIME_SCALE,
+            ),
+            current().say,
         )
     config = _write_config(settings)
     episodes = load_labels(folder / "labels.jsonl")
@@ -107,11 +109,12 @@ def _page(outcome: Outcome, episodes: list[Episode], config: Path) -> Iterator[s
     if outcome.trained is not None:
         card = outcome.trained.candidate.card
         yield f"Trained on {card.windows:,} windows of its quiet hour in {outcome.train_seconds:.1f} s."
-    judged = outcome.judged
-    yield (
-        f"Judged {judged.windows:,} later windows in {outcome.judge_seconds:.1f} s: {judged.findings} deviate, "
-        f"{judged.below:,} stay below the line (p <= {judged.threshold.p_value:.2g}; minutes stand for hours here)."
-    )
+    if (judged := outcome.judged) is not None:
+        yield (
+            f"Judged {judged.windows:,} later windows in {outcome.judge_seconds:.1f} s: {judged.over} deviate and tell "
+            f"{judged.findings} stories; {judged.full} more had no room in the day's budget, {judged.below:,} stay below the "
+            f"line (p <= {judged.threshold.p_value:.2g}; minutes stand for hours here)."
+        )
     counts = Counter(finding.severity.value for finding in outcome.findings)
     listed = ", ".join(
         f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low", "info") if counts[name]
@@ -164,12 +167,13 @@ def _shown(findings: tuple[Finding, ...]) -> list[Finding]:
 
 
 def _paragraph(finding: Finding) -> Iterator[str]:
+    from anomaly.scoring.amounts import contribution_text
+
     attack = f" ({', '.join(finding.attack)})" if finding.attack else ""
     yield f"{str(finding.id)[:8]}  {finding.severity.value.upper()}  {finding.title}{attack}, by {finding.kind.value}, {finding.start:%H:%M:%S}"
     yield f"          {finding.reason}"
     for part in finding.contributions[:3]:
-        usual = "unknown" if part.usual is None else f"{part.usual:.3g}"
-        yield f"            {part.share:4.0%}  {part.title}: {part.value:.4g} {part.unit}, usually {usual}"
+        yield f"            {part.share:4.0%}  {contribution_text(part)}"
     yield f"          {finding.count} event{'' if finding.count == 1 else 's'}: {', '.join(finding.evidence[:2])}{' ...' if finding.count > 2 else ''}"
     yield ""
 
@@ -177,22 +181,23 @@ def _paragraph(finding: Finding) -> Iterator[str]:
 def _document(outcome: Outcome, episodes: list[Episode], config: Path) -> dict[str, object]:
     from anomaly.trials.labels import found_by
 
-    found = found_by(outcome.findings, episodes)
+    found, judged = found_by(outcome.findings, episodes), outcome.judged
     return {
         "events": {
             "kept": outcome.receipt.kept,
             "duplicates": outcome.receipt.duplicates,
             "seconds": outcome.read_seconds,
         },
-        "model": outcome.judged.model_id,
-        "windows": outcome.judged.windows,
-        "below_the_line": outcome.judged.below,
-        "line": outcome.judged.threshold.p_value,
+        "model": judged.model_id if judged else None,
+        "windows": judged.windows if judged else 0,
+        "below_the_line": judged.below if judged else 0,
+        "no_room": judged.full if judged else 0,
+        "line": judged.threshold.p_value if judged else None,
         "config": str(config),
         "episodes": [
             {
                 "scenario": episode.scenario,
-                "start": episode.start,
+                "start": episode.begins,
                 "rules": sorted({one.name for one in found[place] if one.kind.value == "rule"}),
                 "behaviour": sorted({one.name for one in found[place] if one.kind.value == "behaviour"}),
             }

@@ -29,6 +29,7 @@ def listed(
     until: str | None = None,
     limit: int = 50,
     evidence: bool = True,
+    below: Annotated[bool, Parameter(negative="")] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """List findings, the most severe first.
@@ -45,6 +46,8 @@ def listed(
         2026-11-23, 2026-11-23T10:30:00Z, or 30m, 6h, 7d for so long ago; until likewise.
     evidence
         With --output json: also the audit ids of the events, at most 1,000 a finding.
+    below
+        Only what deviated on a day whose alert budget was spent on stranger things.
     """
     from anomaly.cli.moment import clock, moment
     from anomaly.errors import UsageError
@@ -62,6 +65,7 @@ def listed(
         at_least=Severity(severity),
         since=moment(since, now),
         until=moment(until, now),
+        below=below,
         limit=limit,
     )
     with current().database() as database, database.read() as connection:
@@ -151,12 +155,11 @@ def _page(one: Finding) -> Iterator[str]:
     for name, value in details.items():
         yield f"{visible(name):<{width}}  {cell(value)}"
     if one.contributions:
+        from anomaly.scoring.amounts import contribution_text
+
         yield "\nWhy it is unusual"
         for part in one.contributions:
-            usual = "-" if part.usual is None else f"{part.usual:.3g}"
-            peers = "-" if part.peers is None else f"{part.peers:.3g}"
-            said = f"  {part.share:4.0%}  {part.title}: {part.value:.4g} {part.unit}, usually {usual}, peers {peers}"
-            yield visible(said)
+            yield visible(f"  {part.share:4.0%}  {contribution_text(part)}")
     if one.normal:
         yield "\nWhat would have been normal"
         yield f"  {visible(one.normal)}"

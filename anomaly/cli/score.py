@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cyclopts import App
 
 from anomaly.cli.invocation import current
 from anomaly.cli.output import Column, Format, Output, write_table
+
+if TYPE_CHECKING:
+    from anomaly.scoring import Deviation
 
 app = App(name="score", help="Judge windows by the model in use; deviations become findings.")
 
@@ -17,6 +22,7 @@ def score(
     since: str | None = None,
     until: str | None = None,
     budget: float | None = None,
+    below: int = 0,
     output: Output = Format.TABLE,
 ) -> None:
     """Judge the windows of a span, all of them unless said. Judging again renews findings and doubles none.
@@ -27,13 +33,18 @@ def score(
         2026-11-23T10:30:00Z, or 6h for so long ago; until likewise.
     budget
         Findings a day that people have time to read; scoring.findings_per_day unless said.
+    below
+        Keep nothing; list so many of the strangest windows that stay under the line, each with its reason.
     """
     from anomaly.cli.choice import chosen_clusters
     from anomaly.cli.moment import clock, moment
-    from anomaly.nightly import judge, load_judge
+    from anomaly.errors import UsageError
+    from anomaly.nightly import judge, load_judge, strangest_below
     from anomaly.store.windows import Span
     from models import Budget
 
+    if not 0 <= below <= 10_000:
+        raise UsageError("--below must be between 0 and 10000.")
     settings = current().settings()
     now = clock()
     span = Span(moment(since, now), moment(until, now))
@@ -43,9 +54,12 @@ def score(
         with database.begin() as session:
             clusters = chosen_clusters(session, cluster, now)
         for one in clusters:
-            judged = judge(
-                database, load_judge(database, one.id, settings.windows.span, wanted), span, current().say
-            )
+            judging = load_judge(database, one.id, settings.windows.span, wanted)
+            if below:
+                found = strangest_below(database, judging, span, below)
+                rows.extend(_below(one.name, each) for each in found)
+                continue
+            judged = judge(database, judging, span, current().say)
             rows.append(
                 {
                     "cluster": one.name,
@@ -53,19 +67,44 @@ def score(
                     "windows": judged.windows,
                     "findings": judged.findings,
                     "new": judged.new,
+                    "windows_over_the_line": judged.over,
+                    "no_room": judged.full,
                     "below_the_line": judged.below,
                     "line": judged.threshold.p_value,
                     "expected_a_quiet_day": judged.threshold.expected,
+                    "at_most_a_quiet_day": judged.threshold.high,
+                    "promised": judged.threshold.promised,
                 }
             )
+    if below:
+        columns = [Column(name) for name in ("start", "p_value", "entity", "reason")]
+        write_table(rows, columns, output=output, empty="No window stays under the line.")
+        return
     columns = [
         Column("cluster"),
         Column("model", right=True),
         Column("windows", right=True),
         Column("findings", right=True),
         Column("new", right=True),
+        Column("no_room", "no room", right=True),
         Column("below_the_line", "below the line", right=True),
         Column("line", "line (p-value)", right=True),
         Column("expected_a_quiet_day", "expected a quiet day", right=True),
     ]
     write_table(rows, columns, output=output, empty="There is no cluster yet; `anomaly ingest` makes one.")
+
+
+def _below(cluster: str, one: Deviation) -> dict[str, object]:
+    from datetime import timedelta
+
+    from anomaly.events.key import EPOCH
+
+    return {
+        "cluster": cluster,
+        "start": EPOCH + timedelta(microseconds=one.start_us),
+        "p_value": round(one.p_value, 6),
+        "entity": one.entity.identity.username,
+        "name": one.name,
+        "severity": one.severity,
+        "reason": one.reason,
+    }

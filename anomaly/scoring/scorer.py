@@ -80,7 +80,7 @@ def deviation(scores: Scores, row: int, context: Context) -> Deviation:
         span_us=window.span_us,
         name=naming.name.name,
         title=naming.name.title,
-        severity=severity_of(naming, seen),
+        severity=severity_of(naming, seen, explained.confidence),
         attack=naming.name.attack,
         score=explained.score,
         p_value=explained.p_value,

@@ -188,13 +188,26 @@ def dns_tampered(sight: Sight) -> Testimony:
     return Testimony((*written, *places, *names), 0.0, 0.0, ("resources.settings",))
 
 
+def token_minted(sight: Sight) -> Testimony:
+    """For a kubelet tokens of its pods are daily work: only what it is refused speaks."""
+    actions = _actions(sight, ActionClass.TOKEN)
+    if sight.kind is EntityKind.NODE:
+        refused = {term.text for term in sight.of(Dimension.DENIED)}
+        actions = tuple(term for term in actions if term.text in refused)
+    if not actions:
+        return NOTHING
+    return Testimony(actions, 0.0, 0.0, ("privileges.tokens", "credentials.tokens"))
+
+
 def node_out_of_scope(sight: Sight) -> Testimony:
     if sight.kind is not EntityKind.NODE:
         return NOTHING
     refused = sight.of(Dimension.DENIED)
-    unlike = tuple(
-        term for term in (*sight.of(Dimension.ACTION), *sight.of(Dimension.ADDRESS)) if term.most >= USUAL
-    )
+    elsewhere = tuple(term for term in sight.of(Dimension.ADDRESS) if term.strange >= USUAL)
+    # A node that joins does much for the first time; beyond its node is what it is refused, or does from another address.
+    if not refused and not elsewhere:
+        return NOTHING
+    unlike = (*(term for term in sight.of(Dimension.ACTION) if term.most >= USUAL), *elsewhere)
     return Testimony(
         (*unlike, *refused), 0.0, 4.0 if refused and unlike else 0.0, ("denials.", "origins."), True
     )
@@ -290,7 +303,7 @@ WITNESSES: Final[dict[str, Witness]] = {
     "denied_probe": denied_probe,
     "anonymous_probe": anonymous_probe,
     "impersonation": impersonation,
-    "token_minted": _deed(ActionClass.TOKEN, features=("privileges.tokens", "credentials.tokens")),
+    "token_minted": token_minted,
     "certificate_requested": _write_deed(ActionClass.CERTIFICATE, features=("privileges.certificates",)),
     "account_created": _write_deed(ActionClass.ACCOUNT_WRITE, features=("privileges.accounts",)),
     "port_forward": _deed(

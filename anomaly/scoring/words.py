@@ -7,15 +7,31 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from math import exp
 from typing import Final
 
+from anomaly.scoring.amounts import number, once_in
 from anomaly.scoring.deviation import Part
 from anomaly.scoring.naming import Naming
 from anomaly.scoring.sight import USUAL, Sight, Term
 from anomaly.windows.dimension import Dimension
 
 LONGEST: Final = 80
-_SHOWN: Final = 3
+_SHOWN: Final = 2
+_TERM: Final = 40
+_NAME: Final = 48
+_SENTENCE: Final = 110
+"""Characters of deeds in the first sentence; with the name and the second sentence about 300."""
+_SURPRISES: Final = ("novelty.", "rarity.", "credentials.moved", "credentials.arrived", "hours.")
+_RARE: Final = {
+    "rarity.address": "address",
+    "rarity.agent": "tool",
+    "rarity.place": "place",
+    "rarity.three_places": "places",
+    "rarity.place_for_peers": "place",
+    "rarity.sensitive_action": "harmful action",
+    "rarity.sensitive_total": "harmful actions",
+}
 _SURE: Final = 0.5
 _UNSURE: Final = 0.2
 _LEADS: Final = {
@@ -52,16 +68,15 @@ def plain(text: str, longest: int = LONGEST) -> str:
 def reason(
     title: str, naming: Naming, sight: Sight, parts: Sequence[Part], peers: str, confidence: float
 ) -> str:
-    """This will return what happened and what is usual, in two or three sentences."""
-    deeds = "; ".join(_deeds(naming.terms)) or "made an unusual mix of requests"
-    sentences = [f"{plain(title)} {deeds}."]
+    """This will return what was done and how unusual that is, in two sentences of about 300 characters, then how sure it is."""
+    deeds = _fitting(_deeds(naming.terms)) or "made an unusual mix of requests"
+    sentences = [f"{plain(title, _NAME)} {deeds}."]
+    unusual = [said for said in (_news(naming, peers), _compared(parts)) if said]
+    if unusual:
+        said = "; ".join(unusual)
+        sentences.append(f"{said[0].upper()}{said[1:]}.")
     if naming.also:
         sentences.append(f"Also: {', '.join(name.title.lower() for name, _ in naming.also)}.")
-    compared = [part for part in parts if part.usual is not None and not _surprise(part)][:2]
-    sentences.extend(_compared(part, peers) for part in compared)
-    news = _news(naming, peers)
-    if news:
-        sentences.append(news)
     sentences.append(_confidence(confidence, sight.stranger))
     return " ".join(sentences)
 
@@ -80,8 +95,9 @@ def normal(changes: Sequence[tuple[str, float]] | None, titles: dict[str, str]) 
 def _change(title: str, name: str, value: float) -> str:
     """What would have had to be otherwise; a rarity has no amount that people can read."""
     if name.startswith("rarity."):
-        return f"more usual ones ({title})"
-    return f"no {title}" if value < 0.05 else f"{title} at {_amount(value)}"
+        return f"no rare {_RARE.get(name, 'actions')}"
+    short = _short(title)
+    return f"no {short}" if value < 0.05 else f"{short} at {number(value)}"
 
 
 def _deeds(terms: Sequence[Term]) -> list[str]:
@@ -97,56 +113,59 @@ def _deeds(terms: Sequence[Term]) -> list[str]:
         if not found or dimension not in _LEADS:
             continue
         shown = [_counted(term) for term in found[:_SHOWN]]
-        rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        rest = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
         said.append(f"{_LEADS[dimension]} {', '.join(shown)}{rest}")
-    return said[:4]
+    return said
+
+
+def _fitting(deeds: Sequence[str]) -> str:
+    """The deeds that fit into the first sentence, at least one."""
+    said = ""
+    for deed in deeds:
+        longer = f"{said}; {deed}" if said else deed
+        if said and len(longer) > _SENTENCE:
+            break
+        said = longer
+    return said
 
 
 def _counted(term: Term) -> str:
-    text = plain(term.text) or "(nothing)"
-    return f'"{text}"' if term.count == 1 else f'"{text}" {term.count} times'
+    text = plain(term.text, _TERM) or "(nothing)"
+    return f'"{text}"' if term.count == 1 else f'"{text}" {term.count:,} times'
 
 
-def _compared(part: Part, peers: str) -> str:
-    among = f", its peers ({plain(peers)}) {_amount(part.peers)}" if part.peers is not None and peers else ""
-    title = part.title[0].upper() + part.title[1:]
-    return f"{title}: {_amount(part.value)}, usually {_amount(part.usual or 0.0)}{among}."
+def _compared(parts: Sequence[Part]) -> str:
+    """The number that stands out most, beside what is usual; odds against news tell people nothing, nor do nats."""
+    for part in parts:
+        odd = part.usual is None or part.unit.endswith("nats") or part.feature.startswith(_SURPRISES)
+        if odd or part.value < 1.5 * (part.usual or 0.0) or number(part.value) == number(part.usual):
+            continue
+        return f"{_short(part.title)}: {number(part.value)}, usually {number(part.usual)}"
+    return ""
 
 
-def _surprise(part: Part) -> bool:
-    """Odds against news tell people nothing; the news itself is said instead."""
-    return part.feature.startswith(
-        ("novelty.", "rarity.", "credentials.moved", "credentials.arrived", "hours.")
-    )
+def _short(title: str) -> str:
+    """The title up to its first explanation."""
+    return title.partition(" (")[0].partition(", ")[0].partition(": ")[0]
 
 
 def _news(naming: Naming, peers: str) -> str:
     new = [term for term in naming.terms if term.fresh]
-    alone = [term for term in new if term.unlike >= USUAL]
-    if alone:
-        among = f" nor any of its peers ({plain(peers)})" if peers else ""
-        return f"Neither it{among} had shown {_listed(alone)} before."
+    among = f" ({plain(peers, _NAME)})" if peers else ""
+    if any(term.unlike >= USUAL for term in new):
+        return f"never before by it or its peers{among}"
     if new:
-        return f"It had not shown {_listed(new)} before."
-    return ""
-
-
-def _listed(terms: Sequence[Term]) -> str:
-    shown = ", ".join(f'"{plain(term.text, 48)}"' for term in terms[:2])
-    return f"{shown} and {len(terms) - 2} more" if len(terms) > 2 else shown
+        return "never before by it"
+    rarest = max(naming.terms, key=lambda term: term.most, default=None)
+    if rarest is None or rarest.most < USUAL:
+        return ""
+    whose = "its own" if rarest.strange >= rarest.unlike else "its peers'"
+    return f"seen in {once_in(exp(rarest.most))} of {whose} windows"
 
 
 def _confidence(confidence: float, stranger: bool) -> str:
     if stranger or confidence <= 0:
-        return "Confidence: low, since it is seen for the first time and is judged by its peers alone."
+        return "Confidence: low, since it is seen for the first time and judged by its peers."
     if confidence < _UNSURE:
         return "Confidence: low, little of its own past is known."
     return f"Confidence: {'high' if confidence >= _SURE else 'fair'}."
-
-
-def _amount(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    if value < 0.05:
-        return "none"
-    return f"{value:,.0f}" if value >= 10 or abs(value - round(value)) < 0.05 else f"{value:.1f}"

@@ -9,22 +9,28 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, Row, Text, and_, cast, func, select
+from sqlalchemy import Connection, Row, Text, and_, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from anomaly.events.identity import identity_of
 from anomaly.findings.finding import Contribution, Finding, FindingKind, Severity
+from anomaly.findings.merge import BELOW, Days, Story, tell
 from anomaly.store.chunks import unpack_chunk
 from anomaly.store.tables import chunk, cluster, entity, event, evidence, finding
 
 MOST_EVIDENCE: Final = 1_000
 """Audit ids given with a finding; `count` says how many events there are in all."""
 _SEVERITIES: Final = tuple(Severity)
+_LOCK: Final = 0x57041E5
+"""Names the advisory lock under which the stories of one cluster are told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which findings; None restricts nothing. Times: those that overlap [since, until)."""
+    """Which findings; None restricts nothing. Times: those that overlap [since, until).
+
+    `below`: only what its day had no room for (`anomaly.findings.merge`), which is left out otherwise unless `states` ask for it.
+    """
 
     cluster: str | None = None
     kind: FindingKind | None = None
@@ -32,47 +38,71 @@ class Wanted:
     entity: str | None = None
     at_least: Severity = Severity.INFO
     states: tuple[str, ...] = ()
+    below: bool = False
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Deviating:
-    """A finding by behaviour as it is to be kept: what was judged, and the keys of the events behind it."""
+class Kept:
+    """What keeping came to: stories the windows are part of, how many of them are new, and how many lie under their day's line."""
 
-    finding: Finding
-    cluster_id: int
-    entity_id: int
-    model_id: int
-    events: tuple[tuple[datetime, UUID], ...]
+    stories: int
+    new: int
+    below: int
 
 
-def keep_deviations(connection: Connection, found: Sequence[Deviating]) -> int:
-    """This will keep findings by behaviour, and return how many are new. One that is judged again is renewed in place;
-    what people did to it stays."""
-    if not found:
-        return 0
-    before = connection.execute(
-        select(func.count()).select_from(finding).where(finding.c.id.in_([one.finding.id for one in found]))
-    ).scalar_one()
-    for one in sorted(found, key=lambda one: one.finding.id):
-        values = _values(one)
-        statement = insert(finding).values(values)
-        renewed = {name: values[name] for name in values if name != "id"}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["id"], set_=renewed | {"updated_at": func.now()})
-        )
-        if one.events:
-            rows = [
-                {"finding_id": one.finding.id, "received_at": at, "event_key": key}
-                for at, key in sorted(one.events)
-            ]
-            connection.execute(insert(evidence).on_conflict_do_nothing(), rows)
-    return len(found) - int(before)
+def keep_deviations(connection: Connection, pieces: Sequence[Story], days: Days) -> Kept:
+    """This will keep deviating windows as findings: each joins the story it belongs to, and each day's room goes to its
+    strangest. Judged again, a window changes nothing; what people did to a finding stays."""
+    if not pieces:
+        return Kept(0, 0, 0)
+    # One judge at a time in a cluster: what has room depends on all stories of the day.
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK, pieces[0].cluster_id)))
+    known = _stories_near(connection, pieces, days)
+    before = {story.finding.id: story for story in known}
+    told = tell(pieces, known, days)
+    for story in sorted(told.stories, key=lambda story: story.finding.id):
+        if story != before.get(story.finding.id):
+            _write(connection, story)
+    touched = [story for story in told.stories if story.finding.id in told.touched]
+    new = sum(story.finding.id not in before for story in touched)
+    return Kept(len(touched), new, sum(story.finding.state == BELOW for story in touched))
 
 
-def _values(one: Deviating) -> dict[str, Any]:
+def _stories_near(connection: Connection, pieces: Sequence[Story], days: Days) -> list[Story]:
+    """The cluster's stories that the pieces may join or compete with."""
+    first = min(days.start_of(piece.finding.start) for piece in pieces)
+    last = max(days.start_of(piece.finding.start) for piece in pieces) + days.length
+    statement = _rows().where(
+        finding.c.cluster_id == pieces[0].cluster_id,
+        finding.c.kind == FindingKind.BEHAVIOUR.value,
+        finding.c.end_at >= first - days.length,
+        finding.c.start_at < last,
+    )
+    return [
+        Story(_finding(row), row.cluster_id, row.entity_id, row.model_id or 0)
+        for row in connection.execute(statement)
+    ]
+
+
+def _write(connection: Connection, story: Story) -> None:
+    number = story.finding.id
+    values = _values(story)
+    renewed = {name: value for name, value in values.items() if name != "id"} | {"updated_at": func.now()}
+    statement = insert(finding).values(values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=renewed))
+    if not story.events:
+        return
+    rows = [{"finding_id": number, "received_at": at, "event_key": key} for at, key in sorted(story.events)]
+    connection.execute(insert(evidence).on_conflict_do_nothing(), rows)
+    behind = select(func.count()).select_from(evidence).where(evidence.c.finding_id == number)
+    counted = func.greatest(behind.scalar_subquery(), len(story.events))
+    connection.execute(update(finding).where(finding.c.id == number).values(count=counted))
+
+
+def _values(one: Story) -> dict[str, Any]:
     made = one.finding
     return {
         "id": made.id,
@@ -91,6 +121,7 @@ def _values(one: Deviating) -> dict[str, Any]:
         "count": made.count,
         "contributions": [asdict(part) for part in made.contributions],
         "details": {key: value.replace("\x00", "\u2400") for key, value in made.details.items()},
+        "state": made.state,
         "model_id": one.model_id,
     }
 
@@ -200,8 +231,12 @@ def _conditions(wanted: Wanted) -> list[Any]:
         conditions.append(finding.c.name == wanted.name)
     if wanted.entity is not None:
         conditions.append(entity.c.username == wanted.entity)
-    if wanted.states:
+    if wanted.below:
+        conditions.append(finding.c.state == BELOW)
+    elif wanted.states:
         conditions.append(finding.c.state.in_(wanted.states))
+    else:
+        conditions.append(finding.c.state != BELOW)
     if wanted.since is not None:
         conditions.append(finding.c.end_at >= wanted.since)
     if wanted.until is not None:

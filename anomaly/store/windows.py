@@ -123,6 +123,17 @@ def read_windows(connection: Connection, span: Span, span_us: int) -> Windows:
     )
 
 
+def last_start(connection: Connection, span: Span) -> datetime | None:
+    """This will return when the latest window of a span begins, folded or not; None when there is none."""
+    row = connection.execute(
+        sql.SQL(
+            "SELECT greatest((SELECT max(start_at) FROM anomaly.entity_window WHERE {}),"
+            " (SELECT max(start_at) FROM anomaly.window_part WHERE {}))"
+        ).format(span.conditions(), span.conditions())
+    ).fetchone()
+    return row[0] if row and isinstance(row[0], datetime) else None
+
+
 def _rows(connection: Connection, span: Span) -> Iterator[tuple[int, int, bytes]]:
     with connection.cursor(binary=True) as cursor:
         cursor.execute(

@@ -21,10 +21,29 @@ def said(confidence=0.8, parts=(PART,), seen=SEEN):
 def test_it_says_what_happened_and_what_is_usual():
     assert said() == (
         'amy did "create serviceaccounts/token" 4 times. '
-        "Tokens asked for: 4, usually none, its peers (people in payments) 0.2. "
-        'Neither it nor any of its peers (people in payments) had shown "create serviceaccounts/token" before. '
+        "Never before by it or its peers (people in payments); tokens asked for: 4, usually none. "
         "Confidence: high."
     )
+
+
+def test_what_was_done_before_is_said_by_how_seldom():
+    seldom = Term(Dimension.ACTION, "create serviceaccounts/token", 1, 3.0, 0.0, False)
+    seen = Sight(EntityKind.HUMAN, {Dimension.ACTION: (seldom,)})
+
+    assert "Seen in about 1 in 20 of its own windows" in said(parts=(), seen=seen)
+
+
+@given(st.lists(st.text(max_size=300), min_size=1, max_size=40), st.text(max_size=300), st.text(max_size=300))
+def test_the_first_two_sentences_stay_short_whatever_names_are_in_them(texts, title, peers):
+    terms = {
+        dimension: tuple(Term(dimension, text, 1234567, 9.0, 9.0, True) for text in texts)
+        for dimension in (Dimension.ACTION, Dimension.SECRET, Dimension.IMPERSONATED, Dimension.ADDRESS)
+    }
+    seen = Sight(EntityKind.HUMAN, terms)
+    found = reason(title, name_of(seen), seen, (PART,), peers, 0.8).partition(" Also: ")[0]
+
+    assert len(found.removesuffix(" Confidence: high.")) <= 400
+    assert found.isprintable()
 
 
 @pytest.mark.parametrize(
