@@ -9,6 +9,7 @@ Only when the transaction is durable does anybody hear that the events are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -192,9 +193,10 @@ def crew_for(
 ) -> Crew:
     """This will start a crew whose workers take blocks of one source into one cluster, each through its own connection."""
 
-    def start() -> Work:
-        writer = Writer(connect, rules, span_us)
-        return lambda block: keep(writer, Arrival(cluster_id, source, _decode_block(block)))
+    @contextmanager
+    def start() -> Iterator[Work]:
+        with closing(Writer(connect, rules, span_us)) as writer:
+            yield lambda block: keep(writer, Arrival(cluster_id, source, _decode_block(block)))
 
     return Crew(start, count)
 

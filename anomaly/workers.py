@@ -12,6 +12,7 @@ import signal
 import struct
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import IntEnum
 from multiprocessing.connection import Connection, wait
@@ -27,6 +28,7 @@ _STOP_SECONDS: Final = 30
 _AGAIN: Final = "Run the same command again: it goes on from what is kept, and nothing is kept twice."
 
 Work = Callable[[bytes], Receipt]
+Start = Callable[[], AbstractContextManager[Work]]
 
 
 class WorkerFailed(AnomalyError):
@@ -49,14 +51,15 @@ class _Worker:
 
 
 class Crew:
-    """Worker processes that each run `work`, made inside the process by `start`, over the blocks handed to them.
+    """Worker processes that each open `start`, and do the work it gives over the blocks handed to them.
 
     With `count` 0 the work is done in the calling process, which is easier to follow and needs less memory.
     """
 
-    def __init__(self, start: Callable[[], Work], count: int) -> None:
+    def __init__(self, start: Start, count: int) -> None:
         self._workers = [_start(start) for _ in range(count)]
-        self._work = start() if not count else None
+        self._open = ExitStack()
+        self._work = self._open.enter_context(start()) if not count else None
         self._finished: list[tuple[int, Receipt]] = []
 
     def __enter__(self) -> Crew:
@@ -98,6 +101,7 @@ class Crew:
             if worker.process.is_alive():
                 worker.process.kill()
         self._workers.clear()
+        self._open.close()
 
     def _collect(self) -> None:
         busy = {worker.pipe: worker for worker in self._workers if worker.block >= 0}
@@ -114,7 +118,7 @@ class Crew:
             worker.block = -1
 
 
-def _start(start: Callable[[], Work]) -> _Worker:
+def _start(start: Start) -> _Worker:
     # A fork shares what is loaded already, rules and libraries: a second worker costs memory only for what it does itself.
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
@@ -124,12 +128,16 @@ def _start(start: Callable[[], Work]) -> _Worker:
     return _Worker(process, ours)
 
 
-def _run(start: Callable[[], Work], ours: Connection, pipe: Connection) -> None:
+def _run(start: Start, ours: Connection, pipe: Connection) -> None:
     ours.close()
     # Ctrl-C is for the caller to decide on: it lets the block in hand become durable.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_rarely()
-    work = start()
+    with start() as work:
+        _serve(work, pipe)
+
+
+def _serve(work: Work, pipe: Connection) -> None:
     while True:
         try:
             block = pipe.recv_bytes()

@@ -33,7 +33,9 @@ INTERRUPTED = 130
 
 @app.default
 def ingest(
-    path: Annotated[str, Parameter(help="A file, a directory, or - for standard input.")],
+    path: Annotated[
+        str, Parameter(help="A file, a directory, or - for standard input.", allow_leading_hyphen=True)
+    ],
     *,
     cluster: str = "default",
     again: Annotated[bool, Parameter(negative="")] = False,

@@ -1,0 +1,38 @@
+"""The command on a database of the test's own, in this process: what it returns, prints and says."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from anomaly.cli import main
+from tests.conftest import url_of
+
+
+@dataclass(frozen=True)
+class Done:
+    """How one run ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self):
+        return json.loads(self.out)
+
+
+class Command:
+    """Calls `anomaly ...`; with `json=True` the output format is JSON."""
+
+    def __init__(self, database, folder, monkeypatch, capsysbinary):
+        monkeypatch.setenv("ANOMALY_DATABASE__URL", url_of(database))
+        monkeypatch.setenv("HOME", str(folder))
+        monkeypatch.chdir(folder)
+        self._capture = capsysbinary
+
+    def __call__(self, *arguments, json=False):
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments), *(("--output", "json") if json else ())])
+        said = self._capture.readouterr()
+        return Done(ended.value.code, said.out.decode(), said.err.decode())
