@@ -16,6 +16,7 @@ from sigma.rule import SigmaDetectionItem
 from anomaly.errors import RuleInvalid
 from anomaly.events.shape import DECISION
 from anomaly.rules.correlation import Correlation, Kind
+from anomaly.rules.cost import too_dear
 from anomaly.rules.detection import POLICY, item_tree
 from anomaly.rules.document import Data, Document, Where, read_file
 from anomaly.rules.fields import Field, field_of
@@ -28,6 +29,8 @@ from anomaly.rules.tree import Never, Node, atoms
 from anomaly.rules.value import Op, Test, number_of, predicate
 from anomaly.rules.worlds import certain, impossible
 
+MAX_PROBLEMS: Final = 200
+"""Problems told of one document; who has so many fixes the first ones first."""
 _NUMERIC: Final = frozenset({Op.LT, Op.LTE, Op.GT, Op.GTE})
 _TIMES: Final = frozenset({Op.MINUTE, Op.HOUR, Op.DAY, Op.WEEK, Op.MONTH, Op.YEAR})
 _PLAIN: Final = frozenset({Op.EQUALS, Op.CASED})
@@ -60,6 +63,9 @@ def check_documents(documents: list[Document]) -> tuple[list[Rule | Correlation]
     """This will check the documents of one file; references to rules of other files are not looked at here."""
     found: list[Rule | Correlation] = []
     problems: list[Problem] = []
+    dear = too_dear(documents)
+    if dear is not None:
+        return [], [dear]
     for position, document in enumerate(documents):
         remarks = item_problems(document)
         problems.extend(remarks)
@@ -88,6 +94,8 @@ def item_problems(document: Document) -> list[Problem]:
         if name != "condition":
             for where, key, value in _items(("detection", name), selection):
                 found.extend(_item_problems(document, where, key, value))
+                if len(found) >= MAX_PROBLEMS:
+                    return found[:MAX_PROBLEMS]
     return found
 
 
@@ -112,6 +120,8 @@ def _item_problems(document: Document, where: Where, key: str, value: Any) -> li
             tree = item_tree(SigmaDetectionItem.from_mapping(key, one, None, POLICY))
         except Exception:
             return found  # parsing has reported it
+        if len(found) >= MAX_PROBLEMS:
+            return found
         place = (*where, index) if isinstance(value, list) else where
         for atom in atoms(tree.part if isinstance(tree, Never) else tree):
             fault = _fault(field, atom.test, one)

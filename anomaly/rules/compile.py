@@ -19,7 +19,7 @@ from anomaly.rules.fields import FIELDS, Field
 from anomaly.rules.problem import closest
 from anomaly.rules.rule import Rule
 from anomaly.rules.tree import Atom, Either, Every, Never, Node, fields_of, reduce
-from anomaly.rules.value import FOLDED, REFERENCES, folded, predicate, refer, text_predicate
+from anomaly.rules.value import FOLDED, REFERENCES, fold_all, predicate, refer, text_predicate
 from anomaly.rules.view import Values, View
 
 Check = Callable[[Event, Shape], tuple[Rule, ...]]
@@ -259,11 +259,6 @@ class _Source:
     def _folded(self, asked: Field) -> str:
         slot = self.slots.setdefault((asked.name, True), f"v{len(self.slots)}")
         return f"({slot} if {slot} is not None else ({slot} := folded({self._values(asked)})))"
-
-
-def fold_all(values: Values) -> list[str]:
-    """This will fold all values of a field."""
-    return [value.casefold() if type(value) is str else folded(value) for value in values]
 
 
 def _cheap_first(node: Every | Either) -> list[Node]:

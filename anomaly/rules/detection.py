@@ -31,6 +31,7 @@ from sigma.types import (
     TimestampPart,
 )
 
+from anomaly.rules.expression import expression
 from anomaly.rules.fields import KEYWORDS, Field, field_of
 from anomaly.rules.tree import Atom, Node, either, every, never
 from anomaly.rules.value import Op, Test, wildcard
@@ -64,10 +65,8 @@ class _QuietRe2(RE2RegexEngine):
     """RE2 that reports by exception alone; its default also writes to stderr."""
 
     def compile(self, pattern: str, flags: int = 0) -> RegexPattern:
-        options = re2.Options()
-        options.log_errors = False
         try:
-            return re2.compile(pattern, options)  # type: ignore[no-any-return]
+            return expression(pattern)  # type: ignore[no-any-return]
         except re2.error as error:
             raise DetectionInvalid(
                 f"regular expression {pattern[:80]!r}: {_words(error)}",

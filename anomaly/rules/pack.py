@@ -11,6 +11,7 @@ from typing import Final
 from anomaly.errors import SourceUnavailable
 from anomaly.rules.compile import RuleSet
 from anomaly.rules.correlation import Correlation
+from anomaly.rules.cost import too_dear
 from anomaly.rules.document import Document, read_file, read_text
 from anomaly.rules.parse import parse_document
 from anomaly.rules.problem import Problem, RuleFileInvalid
@@ -24,6 +25,9 @@ def parse_all(documents: Iterable[Document]) -> tuple[list[Rule | Correlation], 
     listed = list(documents)
     found: list[Rule | Correlation] = []
     problems: list[Problem] = []
+    dear = too_dear(listed)
+    if dear is not None:
+        return [], [dear]
     for position, document in enumerate(listed):
         try:
             found.append(parse_document(document, name_of(document, position, len(listed))))

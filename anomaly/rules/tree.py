@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 from anomaly.rules.fields import Field
 from anomaly.rules.value import MERGED, Holds, Op, Test, predicate, refer
@@ -81,22 +81,31 @@ def every(parts: list[Node]) -> Node:
 def either(parts: list[Node]) -> Node:
     """This will join parts by `or`, flattened; tests of one field by one operation become a single test."""
     flat: list[Node] = []
-    merged: dict[tuple[str, Op], int] = {}
+    alike: dict[tuple[str, Op], list[Atom]] = {}
     for part in parts:
         if part is True:
             return True
         for inner in part.parts if isinstance(part, Either) else () if part is False else (part,):
             if isinstance(inner, Atom) and inner.test.op in MERGED:
-                key = (inner.field.name, inner.test.op)
-                if key in merged:
-                    before = flat[merged[key]]
-                    assert isinstance(before, Atom)
-                    operands = tuple(dict.fromkeys((*before.test.operands, *inner.test.operands)))
-                    flat[merged[key]] = Atom(inner.field, Test(inner.test.op, operands))
+                atoms_alike = alike.setdefault((inner.field.name, inner.test.op), [])
+                if atoms_alike:
+                    atoms_alike.append(inner)
                     continue
-                merged[key] = len(flat)
+                atoms_alike.append(inner)
             flat.append(inner)
-    return flat[0] if len(flat) == 1 else Either(tuple(flat)) if flat else False
+    merged = [
+        _merged(alike[part.field.name, part.test.op]) if _is_alike(part, alike) else part for part in flat
+    ]
+    return merged[0] if len(merged) == 1 else Either(tuple(merged)) if merged else False
+
+
+def _is_alike(part: Node, alike: dict[tuple[str, Op], list[Atom]]) -> TypeGuard[Atom]:
+    return isinstance(part, Atom) and len(alike.get((part.field.name, part.test.op), ())) > 1
+
+
+def _merged(alike: list[Atom]) -> Atom:
+    operands = dict.fromkeys(operand for atom in alike for operand in atom.test.operands)
+    return Atom(alike[0].field, Test(alike[0].test.op, tuple(operands)))
 
 
 def never(part: Node) -> Node:
@@ -117,7 +126,7 @@ def reduce(node: Node, known: Known) -> Node:
                 return False
             if reduced is not True:
                 left.append(reduced)
-        return every(left) if left else True
+        return _rejoined(node, left) if left else True  # type: ignore[arg-type]
     if kind is Either:
         left = []
         for part in node.parts:  # type: ignore[union-attr]
@@ -126,8 +135,16 @@ def reduce(node: Node, known: Known) -> Node:
                 return True
             if reduced is not False:
                 left.append(reduced)
-        return either(left) if left else False
+        return _rejoined(node, left) if left else False  # type: ignore[arg-type]
     return never(reduce(node.part, known)) if isinstance(node, Never) else node
+
+
+def _rejoined(node: Every | Either, left: list[Node]) -> Node:
+    """What is left of a join; the node itself where nothing was decided, so that equal remainders are found at once."""
+    if len(left) == 1:
+        return left[0]
+    parts = tuple(left)
+    return node if parts == node.parts else type(node)(parts)
 
 
 def _decide(atom: Atom, known: Known) -> Node:

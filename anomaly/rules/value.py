@@ -17,8 +17,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
-import re2  # type: ignore[import-untyped]
-
+from anomaly.rules.expression import finder
 from anomaly.rules.view import Scalar, Values
 
 Holds = Callable[[Values], bool]
@@ -101,6 +100,11 @@ def folded(value: Scalar) -> str:
     return text_of(value).casefold()
 
 
+def fold_all(values: Values) -> list[str]:
+    """This will fold all values of a field."""
+    return [value.casefold() if type(value) is str else folded(value) for value in values]
+
+
 @lru_cache(maxsize=1 << 14)
 def predicate(test: Test) -> Holds:
     """This will return the function that tells whether any of a field's values meets the test. Raises re2.error."""
@@ -116,11 +120,11 @@ def predicate(test: Test) -> Holds:
     if op is Op.NETWORK:
         return _within(tuple(str(network) for network in operands))
     if op is Op.REGEX:
-        return _searching([re2.compile(str(pattern)) for pattern in operands])
+        return _searching(finder(tuple(map(str, operands))))
     on_texts = text_predicate(test)
     if op.endswith("apart"):
         return lambda values: on_texts([text_of(value) for value in values])
-    return lambda values: on_texts([folded(value) for value in values])
+    return lambda values: on_texts(fold_all(values))
 
 
 FOLDED: Final = frozenset({Op.EQUALS, Op.STARTS, Op.ENDS, Op.CONTAINS})
@@ -171,9 +175,12 @@ def text_predicate(test: Test) -> Callable[[Iterable[str]], bool]:
     return contains if len(operands) == 1 else contains_one
 
 
-def _searching(patterns: list[re2._Regexp]) -> Holds:
+def _searching(find: Callable[[str], bool]) -> Holds:
     def holds(values: Values) -> bool:
-        return any(pattern.search(text_of(value)) for value in values for pattern in patterns)
+        for value in values:  # noqa: SIM110
+            if find(text_of(value)):
+                return True
+        return False
 
     return holds
 

@@ -7,8 +7,9 @@ remain are compared with each other. What is called impossible is impossible; wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import product
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice, product
+from math import prod
 from typing import Final
 
 from anomaly.events.event import User
@@ -17,7 +18,7 @@ from anomaly.events.shape import DECISION, Shape
 from anomaly.events.workload import WORKLOADS
 from anomaly.rules.compile import narrow_knowledge
 from anomaly.rules.fields import LEVELS, VERBS, Field
-from anomaly.rules.resources import GROUPS, TEXTS, split_text
+from anomaly.rules.resources import GROUPS, SUBRESOURCES, TEXTS, split_text
 from anomaly.rules.tree import Atom, Either, Every, Never, Node, atoms, fields_of, reduce
 from anomaly.rules.value import REFERENCES, Op, Test, number_of, predicate
 from anomaly.rules.view import Scalar, Values
@@ -38,9 +39,15 @@ _SINGLE: Final = (
 )
 _PLAIN: Final = frozenset({Op.EQUALS, Op.CASED})
 _TEXTUAL: Final = frozenset(op for op in Op if op.startswith(("starts", "ends", "contains", "matches")))
-_OPEN_NAMES: Final = frozenset(
-    {"objectRef.resource", "objectRef.subresource", "objectRef.apiGroup", "subresource", "resource"}
-)
+_KNOWN: Final[dict[str, Collection[str]]] = {
+    "objectRef.resource": GROUPS,
+    "objectRef.subresource": SUBRESOURCES,
+    "subresource": SUBRESOURCES,
+    "objectRef.apiGroup": {group for groups in GROUPS.values() for group in groups},
+    "resource": TEXTS,
+}
+"""Fields of names, with the names Kubernetes itself has."""
+MAX_TARGETS: Final = 5_000
 
 
 def impossible(node: Node) -> bool:
@@ -65,18 +72,23 @@ def _everywhere(node: Node, verdict: Callable[[Node], bool]) -> bool:
 
 
 def _told(node: Node) -> bool:
-    """Whether the worlds hold an example for each pattern over names: a regular expression names none."""
-    return not any(
-        atom.field.name in _OPEN_NAMES
-        and (atom.test.op is Op.REGEX or (atom.field.name == "resource" and not _texts_meeting(atom.test)))
-        for atom in atoms(node)
-    )
+    """Whether the worlds can hold an example for each test over names: a regular expression names none."""
+    named = [atom for atom in atoms(node) if atom.field.name in _KNOWN]
+    if any(atom.test.op is Op.REGEX or (_over_text(atom.test) and not _examples(atom)) for atom in named):
+        return False
+    names = [len(_examples(atom)) for atom in named]
+    return prod(count + 1 for count in names) <= MAX_WORLDS if max(names, default=0) > 50 else True
 
 
-def _texts_meeting(test: Test) -> list[str]:
-    if test.op in _PLAIN:
-        return [str(operand) for operand in test.operands]
-    return [text for text in TEXTS if predicate(test)((text,))]
+def _over_text(test: Test) -> bool:
+    return test.op in _TEXTUAL
+
+
+def _examples(atom: Atom) -> list[str]:
+    """Names that meet a test: those it spells out, or the known ones that a pattern takes."""
+    if not _over_text(atom.test):
+        return [str(operand) for operand in atom.test.operands]
+    return [name for name in _KNOWN[atom.field.name] if predicate(atom.test)((name,))]
 
 
 def _always(node: Node) -> bool:
@@ -151,23 +163,24 @@ def targets_of(node: Node) -> list[tuple[str, str, str]]:
     }
     found: set[tuple[str, str, str]] = {("", "", ""), ("", OTHER, ""), ("example.com", OTHER, OTHER)}
     for atom in atoms(node):
-        if atom.field.name == "resource":
-            found.update(map(split_text, _texts_meeting(atom.test)))
-        for operand in map(str, atom.test.operands):
-            if atom.field.name in texts:
-                texts[atom.field.name].add(operand)
-            elif atom.field.name == "subresource":
-                texts["objectRef.subresource"].add(operand)
+        name = "objectRef.subresource" if atom.field.name == "subresource" else atom.field.name
+        if name == "resource":
+            found.update(map(split_text, _examples(atom)))
+        elif name in texts:
+            texts[name].update(_examples(atom))
     resources, subs, groups = texts.values()
     if _has_body(node):
         resources |= (
             WORKLOADS if any(asked.name.startswith("pod.") for asked in fields_of(node)) else {"pods"}
         )
         found.add(("", "pods", "ephemeralcontainers"))
-    for resource in (*resources, *({OTHER} if subs or groups else ())):
-        for sub in ("", *subs):
-            for group in {*GROUPS.get(resource, ("", "example.com")), *groups}:
-                found.add((group, resource, sub))
+    every = (
+        (group, resource, sub)
+        for resource in (*resources, *({OTHER} if subs or groups else ()))
+        for sub in ("", *subs)
+        for group in {*GROUPS.get(resource, ("", "example.com")), *groups}
+    )
+    found.update(islice(every, MAX_TARGETS))
     return sorted(found)
 
 
