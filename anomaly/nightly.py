@@ -10,7 +10,7 @@ One model for each cluster: its peers, its budget and its habits are its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -24,28 +24,45 @@ from anomaly.features.circles import Circles
 from anomaly.features.history import History
 from anomaly.features.mixes import Mixes
 from anomaly.features.registry import extract, layout
-from anomaly.findings.finding import Contribution, Finding, FindingKind, Severity, finding_id
+from anomaly.findings.finding import Contribution, Finding, FindingKind, Severity
+from anomaly.findings.merge import Days, Story, story_id
+from anomaly.hearing import Heard, train_hearing, verdicts_on
 from anomaly.scoring import Context, Deviation, Scores, deviation, score
 from anomaly.scoring.context import KIND_NAMES
+from anomaly.settings import TrainingSettings
 from anomaly.store.database import Database
 from anomaly.store.entities import all_entities
-from anomaly.store.findings import Deviating, keep_deviations
+from anomaly.store.findings import Kept as KeptStories
+from anomaly.store.findings import keep_deviations
 from anomaly.store.firsts import load_firsts
-from anomaly.store.models import Kept, champion, keep_model, load_model, promote_model
+from anomaly.store.judging import mark_judged, unjudged
+from anomaly.store.models import (
+    Kept,
+    champion,
+    champion_id,
+    find_model,
+    keep_model,
+    load_model,
+    promote_model,
+)
 from anomaly.store.search import evidence_in_window
-from anomaly.store.windows import Span, mark_scored, read_windows
+from anomaly.store.windows import Span, read_windows
 from anomaly.windows.entity import Entity
 from anomaly.windows.firsts import Firsts
 from anomaly.windows.peers import Peers, groups_of
 from anomaly.windows.window import Windows
-from models import Budget, Model, NotEnoughData, Threshold, threshold_for
+from models import Budget, Model, NotEnoughData, Threshold
+from models.budget import KindRate, threshold_over
+from models.model import ANY
 from training import RECIPES, Candidate, Matrix, Recipe, run
+from training.feedback import Reviewed
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Say = Callable[[str], None]
 
 DAY: Final = timedelta(days=1)
 LEAST_WINDOWS: Final = 40
+MOST_VERDICTS: Final = 20
 SHORT_HISTORY: Final = 100
 """Windows an entity; fewer are a short history: about four days of hours."""
 
@@ -63,11 +80,13 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A kept candidate: its number, what it is and whether it is in use now."""
+    """A kept candidate: its number, what it is, whether it is in use now, why, and what verdicts did."""
 
     id: int
     candidate: Candidate
     promoted: bool
+    reason: str
+    heard: Heard
 
 
 def gather(
@@ -111,38 +130,69 @@ def train(
     recipe: Recipe | None = None,
     say: Say = lambda said: None,
     time_scale: float = 1.0,
+    tune: Callable[[Recipe], Recipe] = lambda recipe: recipe,
+    most_verdicts: int = MOST_VERDICTS,
 ) -> Trained:
     """This will train a candidate for a cluster, keep it, and make it the champion when it earned that.
 
-    Without a recipe it is `small` for short histories, else `nightly`. `time_scale` 60 makes minutes of the log stand for hours:
-    the budget's day is then 24 minutes long. Raises models.NotEnoughData when there is too little to train on.
+    Without a recipe it is `small` for short histories, else `nightly`; `tune` may change it. `time_scale` 60 makes minutes of the
+    log stand for hours: the budget's day is then 24 minutes long. Windows of confirmed attacks teach nothing; of other verdicts
+    at most `most_verdicts` on one technique are heard. Raises models.NotEnoughData when there is too little to train on.
     """
     with database.connection() as connection:
         say("gathering windows")
         gathered = gather(connection, cluster_id, span, since, until)
     say(f"computing features of {gathered.windows.n:,} windows")
-    recipe = recipe or _recipe_for(gathered.windows)
+    recipe = tune(recipe or _recipe_for(gathered.windows))
     matrix, history = matrix_of(gathered, recipe)
     day = _windows_a_day(gathered.windows, time_scale)
+    recipe = replace(recipe, windows_a_day=day)
     with database.begin() as session:
         try:
-            reigning: Model | None = load_model(session, champion(session, cluster_id))
+            before: Kept | None = champion(session, cluster_id)
         except NoModel:
-            reigning = None
-    candidate = run(matrix, replace(recipe, windows_a_day=day), reigning, progress=say)
-    promoted = reigning is None or candidate.decision.promote
+            before = None
+        reigning = load_model(session, before) if before else None
+    with database.connection() as connection:
+        verdicts = verdicts_on(
+            connection, cluster_id, span, matrix, gathered.windows, history, until, most_verdicts
+        )
+
+    def train_on(reviewed: Reviewed | None) -> Candidate:
+        return run(matrix, recipe, reigning, verdicts.confirmed, reviewed, say)
+
+    candidate, heard = train_hearing(train_on, verdicts, recipe.jobs)
     context = {
+        "verdicts": heard.to_dict(),
+        "trained_beside": before.id if before else None,
         "span_us": span // timedelta(microseconds=1),
         "since": since.isoformat() if since else None,
         "until": until.isoformat(),
         "windows_a_day": day,
+        "time_scale": time_scale,
         "peers": _peers_document(history.peers),
     }
+    promoted, reason = before is None or candidate.decision.promote, candidate.decision.reason
     with database.begin() as session:
         number = keep_model(session, cluster_id, candidate.model, context)
+        if promoted and champion_id(session, cluster_id) != (before.id if before else None):
+            # It was judged against a model that is not in use any more: whoever changed that decides.
+            promoted, reason = False, "Kept as a candidate: another model was put in use meanwhile."
         if promoted:
             promote_model(session, number)
-    return Trained(number, candidate, promoted)
+    return Trained(number, candidate, promoted, reason, heard)
+
+
+def tuned(recipe: Recipe, training: TrainingSettings, per_day: float) -> Recipe:
+    """This will set what the settings say into a recipe; the recipe for short histories keeps its small windows."""
+    chosen = replace(
+        recipe,
+        seed=training.seed,
+        trees=training.trees,
+        samples=training.sample,
+        budget=Budget(per_day=per_day),
+    )
+    return chosen if recipe.name == "small" else replace(chosen, least_windows=training.min_windows)
 
 
 def _recipe_for(windows: Windows) -> Recipe:
@@ -158,7 +208,8 @@ def _windows_a_day(windows: Windows, time_scale: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What judging came to. `below` counts windows that were judged and stayed under the line: none is hidden."""
+    """What judging came to. `over` windows lie over the line and tell `findings` stories before people; `full` more had no room
+    left on their day; `below` counts windows that stayed under the line: none is hidden."""
 
     model_id: int
     windows: int
@@ -168,6 +219,8 @@ class Judged:
     threshold: Threshold
     since: datetime | None
     until: datetime | None
+    over: int = 0
+    full: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +230,19 @@ class Judge:
     kept: Kept
     context: Context
     threshold: Threshold
+    days: Days = field(default_factory=Days)
 
     def scores(self, windows: Windows) -> Scores:
         """This will score windows of its cluster."""
         return score(windows, self.context)
 
 
-def load_judge(database: Database, cluster_id: int, span: timedelta, budget: Budget) -> Judge:
-    """This will load the champion of a cluster with the past it was trained on. Raises NoModel."""
+def load_judge(
+    database: Database, cluster_id: int, span: timedelta, budget: Budget, model_id: int | None = None
+) -> Judge:
+    """This will load a model of a cluster, its champion unless said, with the past it was trained on. Raises NoModel, NotFound."""
     with database.begin() as session:
-        kept = champion(session, cluster_id)
+        kept = champion(session, cluster_id) if model_id is None else find_model(session, model_id)
         model = load_model(session, kept)
     until = datetime.fromisoformat(kept.context["until"])
     since = datetime.fromisoformat(kept.context["since"]) if kept.context["since"] else None
@@ -195,59 +251,91 @@ def load_judge(database: Database, cluster_id: int, span: timedelta, budget: Bud
     peers = _peers_of(kept.context["peers"])
     circles = Circles.of(trained.firsts, peers, trained.windows.vocabulary, trained.windows.span_us)
     history = History(trained.firsts, circles, Mixes.of([trained.windows], microseconds(until)), peers)
-    calibrated = max((kind.calibrated_on for kind in model.card.kinds), default=1)
-    threshold = threshold_for(budget, float(kept.context["windows_a_day"]), max(calibrated, 1))
-    return Judge(kept, Context(model, history, trained.entities, threshold.p_value), threshold)
+    threshold = threshold_over(budget, _rates(model, float(kept.context["windows_a_day"])))
+    days = Days(DAY / float(kept.context.get("time_scale", 1.0)), budget.per_day)
+    return Judge(kept, Context(model, history, trained.entities, threshold.p_value), threshold, days)
 
 
-def judge(database: Database, judge: Judge, span: Span, say: Say = lambda said: None) -> Judged:
-    """This will judge the windows of a span and keep what deviates as findings with their events."""
+def _rates(model: Model, windows_a_day: float) -> list[KindRate]:
+    """How many windows of each kind a day brings, at the rates of the training, and on how many the kind was calibrated."""
+    kinds = [kind for kind in model.card.kinds if kind.kind != ANY] or list(model.card.kinds)
+    total = max(sum(kind.windows for kind in kinds), 1)
+    return [
+        KindRate(kind.kind, windows_a_day * kind.windows / total, max(kind.calibrated_on, 1))
+        for kind in kinds
+    ]
+
+
+def survey(
+    database: Database, judge: Judge, span: Span, say: Say = lambda said: None
+) -> tuple[Scores, Context] | None:
+    """This will score the windows of a span without keeping anything, with what is known by now; None when there are none."""
     cluster_id = judge.kept.cluster_id
-    span_us = int(judge.kept.context["span_us"])
     with database.connection() as connection:
         say("reading windows")
+        span_us = int(judge.kept.context["span_us"])
         windows = read_windows(connection, replace(span, cluster_id=cluster_id), span_us)
+        if not windows.n:
+            return None
         firsts = load_firsts(connection, cluster_id)
         entities = {one.id: one for one in all_entities(connection, cluster_id)}
     present = [entities[number] for number in sorted(set(windows.entity.tolist()))]
     peers = judge.context.history.peers.with_strangers(present, groups_of(windows))
-    context = replace(
-        judge.context, history=judge.context.history.refreshed(firsts, peers), entities=entities
-    )
-    if not windows.n:
-        return Judged(judge.kept.id, 0, 0, 0, 0, judge.threshold, span.since, span.until)
+    history = judge.context.history.refreshed(firsts, peers)
+    context = replace(judge.context, history=history, entities=entities)
     say(f"judging {windows.n:,} windows")
-    scores = score(windows, context)
-    rows = scores.over(context.threshold)
-    found = [deviation(scores, int(row), context) for row in rows]
-    new = keep(database, judge.kept, cluster_id, found)
+    return score(windows, context), context
+
+
+def judge(database: Database, judge: Judge, span: Span, say: Say = lambda said: None) -> Judged:
+    """This will judge the windows of a span and keep what deviates as findings with their events."""
     with database.connection() as connection:
-        mark_scored(connection, cluster_id, span)
+        # Noted before reading: what is folded in meanwhile is judged once more, never overlooked.
+        due = unjudged(connection, judge.kept.cluster_id, span)
+    surveyed = survey(database, judge, span, say)
+    if surveyed is None:
+        return Judged(judge.kept.id, 0, 0, 0, 0, judge.threshold, span.since, span.until)
+    scores, context = surveyed
+    found = [deviation(scores, int(row), context) for row in scores.over(context.threshold)]
+    told = keep(database, judge.kept, judge.kept.cluster_id, found, judge.days)
+    with database.connection() as connection:
+        mark_judged(connection, due)
     return Judged(
         judge.kept.id,
-        windows.n,
-        len(found),
-        new,
-        windows.n - len(found),
+        scores.windows.n,
+        told.stories - told.below,
+        told.new,
+        scores.windows.n - len(found),
         judge.threshold,
         span.since,
         span.until,
+        len(found),
+        told.below,
     )
 
 
-def keep(database: Database, kept: Kept, cluster_id: int, found: list[Deviation]) -> int:
-    """This will keep deviations as findings with the very events behind them, and return how many are new."""
+def strangest_below(database: Database, judge: Judge, span: Span, most: int) -> list[Deviation]:
+    """This will explain the strangest windows of a span that stay under the line, at most so many, and keep nothing."""
+    surveyed = survey(database, judge, span)
+    if surveyed is None or most < 1:
+        return []
+    scores, context = surveyed
+    under = scores.over(1.0)[len(scores.over(context.threshold)) :][:most]
+    return [deviation(scores, int(row), context) for row in under]
+
+
+def keep(database: Database, kept: Kept, cluster_id: int, found: list[Deviation], days: Days) -> KeptStories:
+    """This will keep deviations as findings with the very events behind them: one a story, the strangest of each day first."""
     with database.begin() as session:
-        return keep_deviations(session, [_deviating(session, kept, cluster_id, one) for one in found])
+        pieces = [_deviating(session, kept, cluster_id, one, days) for one in found]
+        return keep_deviations(session, pieces, days)
 
 
-def _deviating(session: Any, kept: Kept, cluster_id: int, one: Deviation) -> Deviating:
+def _deviating(session: Any, kept: Kept, cluster_id: int, one: Deviation, days: Days) -> Story:
     start = EPOCH + timedelta(microseconds=one.start_us)
     end = start + timedelta(microseconds=one.span_us)
     events = evidence_in_window(session, one.entity.id, start, end, frozenset(one.evidence))
-    number = finding_id(
-        cluster_id, FindingKind.BEHAVIOUR, "window", (one.entity.identity.username,), one.start_us
-    )
+    number = story_id(cluster_id, one.entity.identity.username, one.name, days.start_of(start))
     finding = Finding(
         id=number,
         cluster="",
@@ -275,7 +363,7 @@ def _deviating(session: Any, kept: Kept, cluster_id: int, one: Deviation) -> Dev
             **({"also": ", ".join(one.also)} if one.also else {}),
         },
     )
-    return Deviating(finding, cluster_id, one.entity.id, kept.id, tuple(events))
+    return Story(finding, cluster_id, one.entity.id, kept.id, frozenset(events))
 
 
 def _peers_document(peers: Peers) -> dict[str, Any]:

@@ -142,6 +142,14 @@ def upgrade() -> None:
         existing_comment=None,
         schema="anomaly",
     )
+    op.create_index(
+        "job_run_running_idx",
+        "job_run",
+        ["job"],
+        unique=False,
+        schema="anomaly",
+        postgresql_where=sa.text("outcome = 'running'"),
+    )
     op.create_index("job_run_started_at_idx", "job_run", ["started_at"], unique=False, schema="anomaly")
     op.create_index(
         "entity_window_unjudged_idx",
@@ -156,6 +164,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take the step back."""
     op.drop_index("entity_window_unjudged_idx", table_name="entity_window", schema="anomaly")
+    op.drop_index("job_run_running_idx", table_name="job_run", schema="anomaly")
     op.drop_index("job_run_started_at_idx", table_name="job_run", schema="anomaly")
     op.alter_column(
         "job_run",

@@ -36,22 +36,18 @@ def train(
     recipe
         Chosen by the length of the history unless said.
     """
-    from dataclasses import replace
-
     from anomaly.cli.choice import chosen_clusters
     from anomaly.cli.moment import clock, moment
     from anomaly.nightly import train as run
-    from models import Budget, NotEnoughData
+    from anomaly.nightly import tuned
+    from models import NotEnoughData
     from training import RECIPES
 
     settings = current().settings()
     now = clock()
     end = moment(until, now) or now
     begin = moment(since, now) or end - settings.training.lookback
-    chosen = None
-    if recipe is not None:
-        budget = Budget(per_day=settings.scoring.findings_per_day)
-        chosen = replace(RECIPES[recipe], seed=settings.training.seed, budget=budget)
+    chosen = RECIPES[recipe] if recipe is not None else None
     rows: list[dict[str, object]] = []
     with current().database(settings) as database:
         with database.begin() as session:
@@ -59,7 +55,16 @@ def train(
         for one in clusters:
             try:
                 trained = run(
-                    database, one.id, settings.windows.span, begin, end, chosen, _say(one.name), time_scale
+                    database,
+                    one.id,
+                    settings.windows.span,
+                    begin,
+                    end,
+                    chosen,
+                    _say(one.name),
+                    time_scale,
+                    lambda made: tuned(made, settings.training, settings.scoring.findings_per_day),
+                    settings.training.verdicts_per_technique,
                 )
             except NotEnoughData as error:
                 rows.append({"cluster": one.name, "model": None, "promoted": False, "decision": str(error)})
@@ -70,7 +75,8 @@ def train(
                     "cluster": one.name,
                     "model": trained.id,
                     "promoted": trained.promoted,
-                    "decision": card.decision.get("reason") or str(card.decision),
+                    "decision": trained.reason,
+                    "verdicts": trained.heard.to_dict(),
                     "windows": card.windows,
                     "sha256": trained.candidate.model.digest,
                     "card": card.to_dict(),
@@ -89,6 +95,11 @@ def train(
         write_text(visible(f"{row['cluster']}: model {row['model'] or '-'}, {state}. {row['decision']}"))
         if row.get("text"):
             write_text(visible(str(row["text"]), keep_lines=True))
+        verdicts = row.get("verdicts")
+        if isinstance(verdicts, dict) and verdicts["findings"]:
+            write_text(visible(str(verdicts["reason"])))
+            if verdicts["vanished"]:
+                write_text("Vanish by verdicts: " + ", ".join(str(one)[:8] for one in verdicts["vanished"]))
 
 
 def _say(cluster: str) -> Callable[[str], None]:

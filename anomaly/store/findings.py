@@ -16,7 +16,7 @@ from anomaly.events.identity import identity_of
 from anomaly.findings.finding import Contribution, Finding, FindingKind, Severity
 from anomaly.findings.merge import BELOW, Days, Story, tell
 from anomaly.store.chunks import unpack_chunk
-from anomaly.store.tables import chunk, cluster, entity, event, evidence, finding
+from anomaly.store.tables import chunk, cluster, entity, event, evidence, finding, triage
 
 MOST_EVIDENCE: Final = 1_000
 """Audit ids given with a finding; `count` says how many events there are in all."""
@@ -81,6 +81,8 @@ def _stories_near(connection: Connection, pieces: Sequence[Story], days: Days) -
         finding.c.end_at >= first - days.length,
         finding.c.start_at < last,
     )
+    # Held until the end: a state that a person changed meanwhile would be written over.
+    statement = statement.with_for_update(of=finding)
     return [
         Story(_finding(row), row.cluster_id, row.entity_id, row.model_id or 0)
         for row in connection.execute(statement)
@@ -127,12 +129,13 @@ def _values(one: Story) -> dict[str, Any]:
 
 
 def list_findings(connection: Connection, wanted: Wanted) -> list[Finding]:
-    """This will return findings, the most severe first and among those the newest, without their evidence."""
+    """This will return findings, the most severe first and among those the strangest, verdicts on alike ones heard; without
+    their evidence."""
     conditions = _conditions(wanted)
     statement = (
         _rows()
         .where(*conditions)
-        .order_by(finding.c.severity.desc(), finding.c.score.desc(), finding.c.start_at.desc(), finding.c.id)
+        .order_by(finding.c.severity.desc(), _RANK.desc(), finding.c.start_at.desc(), finding.c.id)
         .limit(wanted.limit)
     )
     return [_finding(row) for row in connection.execute(statement)]
@@ -214,7 +217,9 @@ def _audit_ids(connection: Connection, rows: Sequence[Row[Any]]) -> dict[UUID, l
 
 _FROM: Final = finding.join(cluster, cluster.c.id == finding.c.cluster_id).join(
     entity, entity.c.id == finding.c.entity_id
-)
+).outerjoin(triage, triage.c.finding_id == finding.c.id)
+_RANK: Final = func.coalesce(triage.c.heard_score, finding.c.score)
+"""The score after verdicts on alike findings (`anomaly.ranking`), where there are any."""
 
 
 def _rows() -> Any:

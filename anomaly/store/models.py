@@ -1,4 +1,7 @@
-"""Models: their artifacts, cards and states. Every replica reads the champion from here."""
+"""Models: their artifacts, cards and states. Every replica reads the champion from here.
+
+candidate -> champion -> retired, when another takes its place, or withdrawn, when it is rolled back
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from anomaly.errors import NoModel, NotFound
 from anomaly.store.tables import model as table
@@ -15,6 +18,8 @@ from models.model import Model
 CHAMPION = "champion"
 CANDIDATE = "candidate"
 RETIRED = "retired"
+WITHDRAWN = "withdrawn"
+"""Was in use and was rolled back: going back once more passes it over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +65,66 @@ def keep_model(connection: Connection, cluster_id: int, model: Model, context: d
     return int(made.scalar_one())
 
 
-def promote_model(connection: Connection, number: int) -> None:
-    """This will make a model the champion of its cluster; the one before is retired. Raises NotFound."""
-    cluster = select(table.c.cluster_id).where(table.c.id == number).scalar_subquery()
+def promote_model(connection: Connection, number: int, before: str = RETIRED) -> None:
+    """This will make a model the champion of its cluster; the one in use until now gets the state `before`. Raises NotFound."""
+    cluster = connection.execute(
+        select(table.c.cluster_id).where(table.c.id == number).with_for_update()
+    ).scalar_one_or_none()
+    if cluster is None:
+        raise NotFound(f"There is no model {number}.", hint="`anomaly models list` shows them.")
     connection.execute(
         update(table)
         .where(table.c.state == CHAMPION, table.c.id != number, table.c.cluster_id == cluster)
-        .values(state=RETIRED)
+        .values(state=before)
+    )
+    connection.execute(
+        update(table).where(table.c.id == number).values(state=CHAMPION, promoted_at=func.clock_timestamp())
+    )
+
+
+def roll_back(connection: Connection, cluster_id: int) -> Kept:
+    """This will put the champion before the present one in use again, and return it. Raises NotFound when there is none."""
+    previous = previous_champion(connection, cluster_id)
+    promote_model(connection, previous.id, WITHDRAWN)
+    return find_model(connection, previous.id)
+
+
+def champion_id(connection: Connection, cluster_id: int) -> int | None:
+    """This will return the number of the model in use for a cluster: one look into an index, to be asked every few seconds."""
+    return connection.execute(
+        select(table.c.id).where(table.c.state == CHAMPION, table.c.cluster_id == cluster_id)
+    ).scalar_one_or_none()
+
+
+def judged_from(connection: Connection, cluster_id: int) -> datetime | None:
+    """This will return the moment from which windows are judged: up to it the first champion still kept was trained."""
+    until = connection.execute(
+        select(func.min(table.c.context["until"].astext)).where(
+            table.c.cluster_id == cluster_id, table.c.promoted_at.is_not(None)
+        )
+    ).scalar_one_or_none()
+    return None if until is None else datetime.fromisoformat(until)
+
+
+def prune_models(connection: Connection, cluster_id: int, keep: int) -> int:
+    """This will delete all but the newest `keep` models of a cluster and return how many went. The champion and the one before
+    it always stay."""
+    try:
+        safe = [previous_champion(connection, cluster_id).id]
+    except NotFound:
+        safe = []
+    newest = (
+        select(table.c.id).where(table.c.cluster_id == cluster_id).order_by(table.c.id.desc()).limit(keep)
     )
     done = connection.execute(
-        update(table).where(table.c.id == number).values(state=CHAMPION, promoted_at=func.now())
+        delete(table).where(
+            table.c.cluster_id == cluster_id,
+            table.c.state != CHAMPION,
+            table.c.id.not_in(safe),
+            table.c.id.not_in(newest),
+        )
     )
-    if not done.rowcount:
-        raise NotFound(f"There is no model {number}.", hint="`anomaly models list` shows them.")
+    return done.rowcount
 
 
 def previous_champion(connection: Connection, cluster_id: int) -> Kept:

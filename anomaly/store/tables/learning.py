@@ -56,4 +56,5 @@ job_run = Table(
     # The claim: whoever writes the row runs the job, so that no split brain can run it twice.
     UniqueConstraint("job", "scheduled_at"),
     Index("job_run_started_at_idx", "started_at"),
+    Index("job_run_running_idx", "job", postgresql_where=text("outcome = 'running'")),
 )

@@ -1,0 +1,236 @@
+"""`anomaly models`: what was trained, what is in use, and putting another in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+from anomaly.cli.invocation import current
+from anomaly.cli.output import (
+    Column,
+    Format,
+    Output,
+    visible,
+    write_details,
+    write_json,
+    write_table,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from anomaly.replay import Day
+    from anomaly.store.models import Kept
+
+app = App(name="models", help="Trained models: list, look at one, compare two, put one in use, go back.")
+
+
+@app.command(name="list")
+def listed(*, cluster: str | None = None, limit: int = 50, output: Output = Format.TABLE) -> None:
+    """List models, the newest first."""
+    from anomaly.cli.moment import clock
+    from anomaly.errors import UsageError
+    from anomaly.store.clusters import cluster_id, list_clusters
+    from anomaly.store.models import list_models
+
+    if not 1 <= limit <= 10_000:
+        raise UsageError("--limit must be between 1 and 10000.")
+    with current().database() as database, database.read() as session:
+        names = {one.id: one.name for one in list_clusters(session, clock())}
+        number = cluster_id(session, cluster) if cluster else None
+        found = list_models(session, number, limit)
+    rows = [_row(one, names[one.cluster_id]) for one in found]
+    columns = [
+        Column("id", right=True),
+        Column("cluster"),
+        Column("state"),
+        Column("trained_until", "trained until", wrap=False),
+        Column("windows", right=True),
+        Column("recall", "plants found", right=True),
+        Column("promoted_at", "put in use", wrap=False),
+        Column("reason"),
+    ]
+    write_table(rows, columns, output=output, empty="No model yet; `anomaly train` makes one.")
+
+
+@app.command
+def show(model: int, *, output: Output = Format.TABLE) -> None:
+    """Show one model's card: what it was made from, how well it does, what has drifted, what verdicts did."""
+    from models.card import Card
+
+    with current().database() as database, database.read() as session:
+        kept, name = _find(session, model)
+    if output is Format.JSON:
+        write_json(_row(kept, name) | {"card": kept.card, "verdicts": kept.context.get("verdicts")})
+        return
+    row = _row(kept, name)
+    write_details(
+        {
+            key: row[key]
+            for key in ("id", "cluster", "state", "trained_until", "created_at", "promoted_at", "sha256")
+        }
+    )
+    write_text("")
+    write_text(visible(Card.from_dict(kept.card).text(), keep_lines=True))
+    shifted = kept.card.get("drift", {}).get("shifted") or []
+    if shifted:
+        write_text(
+            "\nMost shifted against the model before it (population stability index, over 0.25 is another)"
+        )
+        write_table(
+            [{"kind": kind, "feature": feature, "index": index} for kind, feature, index in shifted[:10]],
+            [Column("kind"), Column("feature"), Column("index", right=True)],
+        )
+    verdicts = kept.context.get("verdicts") or {}
+    if verdicts.get("findings"):
+        write_text(visible(f"\nVerdicts on {verdicts['findings']} findings heard. {verdicts['reason']}"))
+
+
+@app.command
+def promote(model: int, *, output: Output = Format.TABLE) -> None:
+    """Put a model in use; the one before is retired. Running scorers take it up within seconds."""
+    from anomaly.store.models import find_model, promote_model
+
+    with current().database() as database, database.begin() as session:
+        promote_model(session, model)
+        kept = find_model(session, model)
+    write_details({"model": kept.id, "state": kept.state, "put in use": kept.promoted_at}, output=output)
+
+
+@app.command
+def rollback(*, cluster: str | None = None, output: Output = Format.TABLE) -> None:
+    """Put the champion before the present one in use again. Without --cluster there must be one cluster only."""
+    from anomaly.cli.choice import chosen_clusters
+    from anomaly.cli.moment import clock
+    from anomaly.errors import UsageError
+    from anomaly.store.models import roll_back
+
+    with current().database() as database, database.begin() as session:
+        clusters = chosen_clusters(session, cluster, clock())
+        if len(clusters) != 1:
+            raise UsageError(
+                "Say which cluster goes back.",
+                hint="--cluster takes one of " + ", ".join(one.name for one in clusters),
+            )
+        kept = roll_back(session, clusters[0].id)
+    write_details({"model": kept.id, "state": kept.state, "put in use": kept.promoted_at}, output=output)
+
+
+@app.command
+def diff(one: int, other: int, *, days: float = 7, output: Output = Format.TABLE) -> None:
+    """Compare two models: cards, threshold, drift of features, and what each finds in the last days.
+
+    Parameters
+    ----------
+    days
+        How far back both judge the stored windows; nothing is kept.
+    """
+    from dataclasses import asdict
+    from datetime import timedelta
+
+    from anomaly.cli.moment import clock
+    from anomaly.drifting import drift_between
+    from anomaly.errors import UsageError
+    from anomaly.nightly import load_judge
+    from anomaly.replay import replay
+    from anomaly.store.models import find_model
+    from models import Budget
+
+    if not 0 < days <= 400:
+        raise UsageError("--days takes at most 400.")
+    settings = current().settings()
+    now = clock()
+    budget = Budget(per_day=settings.scoring.findings_per_day)
+    with current().database(settings) as database:
+        with database.begin() as session:
+            cluster_id = find_model(session, one).cluster_id
+        judges = [
+            load_judge(database, cluster_id, settings.windows.span, budget, number) for number in (one, other)
+        ]
+        shifted = drift_between(judges[0].context.model, judges[1].context.model)
+        found = list(replay(database, judges[0], judges[1], now - timedelta(days=days), now, current().say))
+    facts = [
+        {"fact": name, "one": mine, "other": theirs}
+        for (name, mine), (_, theirs) in zip(
+            *(_facts(judge.kept, judge.threshold.p_value).items() for judge in judges), strict=True
+        )
+    ]
+    drift = [{"kind": kind, "feature": feature, "index": index} for kind, feature, index in shifted]
+    if output is Format.JSON:
+        write_json({"facts": facts, "drift": drift, "days": [asdict(day) for day in found]})
+        return
+    write_table(facts, [Column("fact"), Column("one", f"model {one}"), Column("other", f"model {other}")])
+    write_text("\nFeatures distributed otherwise in training (population stability index from 0.25)")
+    write_table(
+        drift[:20],
+        [Column("kind"), Column("feature"), Column("index", right=True)],
+        empty="None, or not comparable.",
+    )
+    write_text(f"\nFindings of the last {days:g} days that only one of them makes")
+    write_table(
+        list(_changes(found, one, other)),
+        [Column(key) for key in ("model", "start", "entity", "name", "reason")],
+        empty="None: both find the same.",
+    )
+
+
+def _changes(days: Iterable[Day], one: int, other: int) -> Iterable[dict[str, object]]:
+    for day in days:
+        for number, found in ((one, day.gained), (other, day.lost)):
+            for each in found:
+                yield {
+                    "model": number,
+                    "start": each.start,
+                    "entity": each.entity,
+                    "name": each.name,
+                    "reason": each.reason,
+                }
+
+
+def _facts(kept: Kept, line: float) -> dict[str, object]:
+    card = kept.card
+    evaluation = card.get("evaluation", {})
+    kinds = [kind["kind"] for kind in card["kinds"]]
+    return {
+        "state": kept.state,
+        "trained until": kept.context["until"],
+        "windows": card["windows"],
+        "confirmed attacks left out": card["left_out"],
+        "kinds": kinds,
+        "recipe": card["recipe"]["name"],
+        "line (p-value)": line,
+        "plants found": evaluation.get("recall"),
+        "quiet alerts a day": evaluation.get("alerts_a_day"),
+        "features": card["layout"][:12],
+        "decision": card.get("decision", {}).get("reason"),
+    }
+
+
+def _row(kept: Kept, cluster: str) -> dict[str, object]:
+    return {
+        "id": kept.id,
+        "cluster": cluster,
+        "state": kept.state,
+        "trained_until": kept.context["until"],
+        "windows": kept.card["windows"],
+        "recall": kept.card.get("evaluation", {}).get("recall"),
+        "created_at": kept.created_at,
+        "promoted_at": kept.promoted_at,
+        "reason": kept.card.get("decision", {}).get("reason"),
+        "sha256": kept.sha256,
+    }
+
+
+def _find(session: object, number: int) -> tuple[Kept, str]:
+    from sqlalchemy import Connection
+
+    from anomaly.cli.moment import clock
+    from anomaly.store.clusters import list_clusters
+    from anomaly.store.models import find_model
+
+    assert isinstance(session, Connection)
+    kept = find_model(session, number)
+    names = {one.id: one.name for one in list_clusters(session, clock())}
+    return kept, names[kept.cluster_id]

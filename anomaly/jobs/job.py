@@ -1,0 +1,69 @@
+"""What a job is, and which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from anomaly.errors import AnomalyError
+from anomaly.jobs.schedule import Schedule
+from anomaly.ranking import Ranking
+from anomaly.reigning import Reigning
+from anomaly.settings import Settings
+from anomaly.store.database import Database
+
+Detail = Mapping[str, object]
+
+
+class JobFailed(AnomalyError):
+    """A job did not come to its end; `anomaly jobs history` says why."""
+
+    def __init__(
+        self, message: str | None = None, *, hint: str | None = None, detail: Detail | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.detail = dict(detail or {})
+
+
+class JobStopped(AnomalyError):
+    """The program was told to stop in the middle of a job; whoever leads next takes it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job works with. `say` takes progress, one line a step, and raises JobStopped when the program is to stop."""
+
+    settings: Settings
+    database: Database
+    reigning: Reigning
+    ranking: Ranking
+    scheduled_at: datetime
+    now: datetime
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. `run` returns what came of it, for the history; whatever it raises makes the run a failure.
+
+    Each run may be taken again after a crash, so `run` must not mind having been begun before. With `catch_up` a run that was
+    missed while nobody led is made up for, once.
+    """
+
+    name: str
+    about: str
+    schedule: Callable[[Settings], Schedule]
+    run: Callable[[Work], Detail]
+    catch_up: bool = True
+
+
+def all_jobs() -> tuple[Job, ...]:
+    """This will return every job there is a file for, by name."""
+    folder = Path(__file__).parent
+    modules = (import_module(f"anomaly.jobs.{found.name}") for found in iter_modules([str(folder)]))
+    found = [job for module in modules if isinstance(job := getattr(module, "JOB", None), Job)]
+    return tuple(sorted(found, key=lambda job: job.name))
