@@ -18,7 +18,19 @@ def exported(selection, condition="selection"):
     [
         ("verb: get", 'verb="get"'),
         ("resource: pods/exec", 'objectRef.resource="pods" and objectRef.subresource="exec"'),
-        ("resource: [pods/exec, pods/attach]", 'objectRef.subresource in ("attach", "exec")'),
+        (
+            "resource: [pods/exec, pods/attach]",
+            'objectRef.subresource="attach" or objectRef.resource="pods" and',
+        ),
+        ("resource: [pods, secrets]", 'objectRef.resource in ("pods", "secrets")'),
+        ("interactive: true", 'userAgent in ("kubectl*"'),
+        ("interactive: false", 'not (userAgent in ("kubectl*"'),
+        ("codeClass: 4xx", "responseStatus.code>=400 and responseStatus.code<=499"),
+        ("entity.name: bob", 'user.username in ("bob", "system:bob") or user.username endswith ":bob"'),
+        (
+            "entity.kind: [human, serviceaccount]",
+            'not user.username startswith "system:" or user.username startswith',
+        ),
         ("allowed: true", '"allow"'),
         ("refused: true", '"forbid"'),
         ("entity.kind: node", 'user.username startswith "system:node:"'),
@@ -42,10 +54,10 @@ def test_derived_fields_become_fields_of_the_event(selection, query):
 @pytest.mark.parametrize(
     ("selection", "reason"),
     [
-        ("interactive: true", "worked out by this product"),
-        ("resource: [pods/exec, secrets]", "several queries"),
-        ("entity.kind: [human, node]", "cannot be said in one line"),
-        ("entity.name: bob", "only its end"),
+        ("credential: x", "worked out by this product"),
+        ("entity.name|contains: bob", "plain values only"),
+        ("requestObject.x|fieldref: entity.name", "nothing can be compared"),
+        ("interactive: maybe", "plain true or false"),
         ("entity.kind: node;;entity.namespace: ci", "two kinds of caller"),
         ("resource|contains: pods", "plain values only"),
     ],
