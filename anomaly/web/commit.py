@@ -102,7 +102,13 @@ class GroupCommit:
         writer = self._make_writer()
         try:
             while (first := self._held_up() if reserve else self._first()) is not None:
-                self._commit(writer, self._group(first))
+                members = self._group(first)
+                try:
+                    self._commit(writer, members)
+                except Exception as fault:
+                    # A thread that ended here would leave every later body waiting.
+                    log.exception("a group could not be committed")
+                    self._give_up(members, fault)
         finally:
             writer.close()
 
@@ -156,7 +162,7 @@ class GroupCommit:
             self._find_the_culprit(writer, members, fault)
         else:
             for member, receipt in zip(members, receipts, strict=True):
-                member.waiting.answer.set_result(receipt)
+                _settle(member.waiting.answer, receipt)
 
     def _find_the_culprit(self, writer: Writer, members: list[_Member], fault: Exception) -> None:
         if len(members) > 1:
@@ -178,7 +184,7 @@ class GroupCommit:
         reason = str(fault).split("\n")[0][:300]
         log.warning("bodies refused for now", extra={"bodies": len(members), "reason": reason})
         for member in members:
-            member.waiting.answer.set_exception(ComeBack("The database cannot store this now."))
+            _settle(member.waiting.answer, ComeBack("The database cannot store this now."))
         # The next ones would each find out for themselves, one time-out after the other.
         self._refuse_the_waiting("The database cannot store this now.")
 
@@ -187,7 +193,17 @@ class GroupCommit:
             refused = list(self._queue)
             self._queue.clear()
         for waiting in refused:
-            waiting.answer.set_exception(ComeBack(why))
+            _settle(waiting.answer, ComeBack(why))
+
+
+def _settle(answer: Future[Receipt], outcome: Receipt | Exception) -> None:
+    """Answer once; a request that was given up meanwhile, when the service stops, is past answering."""
+    if answer.done():
+        return
+    if isinstance(outcome, Receipt):
+        answer.set_result(outcome)
+    else:
+        answer.set_exception(outcome)
 
 
 def _write(writer: Writer, members: Sequence[_Member]) -> list[Receipt]:
