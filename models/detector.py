@@ -72,7 +72,7 @@ class Judgements:
 class Batch:
     """Windows as the detector takes them: raw values (n, k), entity and peer-group ids, as-of times (us)."""
 
-    values: NDArray[np.float64]
+    values: NDArray[np.floating[Any]]
     entity: NDArray[np.int64]
     group: NDArray[np.int64]
     at: NDArray[np.int64]
@@ -149,11 +149,11 @@ class Detector:
         aggregates = self.lens.aggregates(sizes)
         return sizes, aggregates, self.lens.view_of(sizes, aggregates)
 
-    def logs(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def logs(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """This will give log1p of raw values; raises `ModelError` on a wrong width or a number that is not finite."""
         if values.ndim != 2 or values.shape[1] != len(self.lens.layout):
             raise ModelError(f"A window has {len(self.lens.layout)} features here, not {values.shape}.")
-        logs = np.log1p(np.maximum(values, 0.0))
+        logs: NDArray[np.float64] = np.log1p(np.maximum(values, 0.0, dtype=np.float64))
         if not np.isfinite(logs).all():
             raise ModelError("Feature values must be finite numbers.")
         return logs
@@ -181,7 +181,7 @@ class Detector:
             return np.zeros(len(columns))
         return self.lessons.of(self.forest.leaves(columns))
 
-    def judge_row(self, entity: int, group: int, at: int, values: NDArray[np.float64]) -> Judgement:
+    def judge_row(self, entity: int, group: int, at: int, values: NDArray[np.floating[Any]]) -> Judgement:
         """This will judge one window at once; safe to call from several threads.
 
         The numbers are those of `judge`; only the overhead differs.
@@ -232,7 +232,7 @@ class Desk:
         self.by_feature = lens.view is View.FEATURES
 
     def statistic(
-        self, values: NDArray[np.float64], centre: NDArray[np.float64], sharp: NDArray[np.float64]
+        self, values: NDArray[np.floating[Any]], centre: NDArray[np.float64], sharp: NDArray[np.float64]
     ) -> float:
         """This will give the statistic of one window's raw values."""
         detector, lens, sizes, other = self.detector, self.detector.lens, self.sizes, self.other

@@ -12,6 +12,7 @@ https://doi.org/10.1038/s42256-019-0138-9.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class Explanation:
 
 
 def explain(
-    detector: Detector, entity: int, group: int, at: int, values: NDArray[np.float64], threshold: float = 1e-3
+    detector: Detector, entity: int, group: int, at: int, values: NDArray[np.floating[Any]], threshold: float = 1e-3
 ) -> Explanation:
     """This will explain one window of raw feature values (k,)."""
     window = Batch(values[None, :], np.array([entity]), np.array([group]), np.array([at]))
@@ -167,7 +168,7 @@ def _parts(
 
 def _contributions(
     detector: Detector,
-    values: NDArray[np.float64],
+    values: NDArray[np.floating[Any]],
     amounts: NDArray[np.float64],
     centre: NDArray[np.float64],
     sharp: NDArray[np.float64],
@@ -206,7 +207,7 @@ def _normal_if(
     # Whoever moves a count to its usual 0.3 wants to read "none", not a third of a request.
     usual = np.where(usual < 0.5, 0.0, usual)
     order = np.argsort(-amounts, kind="stable")[:MOST_MOVED]
-    tried = np.repeat(window.values, len(order), axis=0)
+    tried = np.repeat(window.values.astype(np.float64), len(order), axis=0)
     for step, place in enumerate(order):
         tried[step:, place] = usual[place]
     enough = np.flatnonzero(_p_values(detector, window, tried) > threshold)
@@ -214,7 +215,7 @@ def _normal_if(
         return None
     moved = order[: enough[0] + 1]
     while len(moved) > 1:
-        given_back = np.repeat(window.values, len(moved), axis=0)
+        given_back = np.repeat(window.values.astype(np.float64), len(moved), axis=0)
         given_back[:, moved] = usual[moved]
         given_back[np.arange(len(moved)), moved] = window.values[0, moved]
         needless = np.flatnonzero(_p_values(detector, window, given_back) > threshold)
@@ -225,7 +226,7 @@ def _normal_if(
     return tuple((names[place], float(usual[place])) for place in moved)
 
 
-def _p_values(detector: Detector, window: Batch, tried: NDArray[np.float64]) -> NDArray[np.float64]:
+def _p_values(detector: Detector, window: Batch, tried: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     rows = len(tried)
     batch = Batch(tried, *(np.repeat(part, rows) for part in (window.entity, window.group, window.at)))
     return detector.judge(batch).p_value

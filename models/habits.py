@@ -7,6 +7,7 @@ so memory stays at the size of a block whatever the history.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ PASSES = 3
 
 
 def learn_habits(
-    values: NDArray[np.float64],
+    values: NDArray[np.floating[Any]],
     entity: NDArray[np.int64],
     group: NDArray[np.int64],
     at: NDArray[np.int64],
@@ -44,7 +45,7 @@ def learn_habits(
 
     def logs(part: slice) -> NDArray[np.float64]:
         lines = rows[part]
-        value = np.log1p(np.maximum(values[lines], 0.0))
+        value: NDArray[np.float64] = np.log1p(np.maximum(values[lines], 0.0, dtype=np.float64))
         return value if rhythm is None else value - rhythm.offsets(entity[lines], group[lines], at[lines])
 
     mean, variance = _robust_moments(logs, values.shape[1], inverse, weights, weight, shrinkage)

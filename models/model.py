@@ -48,7 +48,7 @@ class Model:
 
     def judge(
         self,
-        values: NDArray[np.float64],
+        values: NDArray[np.floating[Any]],
         kind: NDArray[np.str_],
         entity: NDArray[np.int64],
         group: NDArray[np.int64],
@@ -69,7 +69,7 @@ class Model:
         return Judgements(score, p_value, statistic, confidence, surprises)
 
     def judge_row(
-        self, kind: str, entity: int, group: int, at: int, values: NDArray[np.float64]
+        self, kind: str, entity: int, group: int, at: int, values: NDArray[np.floating[Any]]
     ) -> Judgement:
         """This will judge one window; the hot path."""
         return self.detector(kind).judge_row(entity, group, at, values)
@@ -80,7 +80,7 @@ class Model:
         entity: int,
         group: int,
         at: int,
-        values: NDArray[np.float64],
+        values: NDArray[np.floating[Any]],
         threshold: float = 1e-3,
     ) -> Explanation:
         """This will say why one window scores as it does, and what would have brought p above the threshold."""

@@ -24,7 +24,7 @@ class Reference:
     shares: NDArray[np.float64]
 
     @classmethod
-    def of(cls, values: NDArray[np.float64]) -> Reference:
+    def of(cls, values: NDArray[np.floating[Any]]) -> Reference:
         """This will take down the distribution of each column of (n, k)."""
         rows = thinned(values)
         edges = np.zeros((rows.shape[1], BINS - 1))
@@ -38,7 +38,7 @@ class Reference:
         """This will give what has to be kept."""
         return {"edges": self.edges, "shares": self.shares}
 
-    def stability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def stability(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """This will give the population stability index of each column: under 0.1 the same, over 0.25 another.
 
         PSI = sum over bins of (now - then) ln(now / then), with half a window in each empty bin.
@@ -50,12 +50,12 @@ class Reference:
         return np.asarray(((now - then) * np.log(now / then)).sum(axis=1))
 
 
-def thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def thinned(values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """This will take every so-many-th row, so that at most `MOST_ROWS` are left."""
     return values[:: max(1, -(-len(values) // MOST_ROWS))]
 
 
-def shares_of(rows: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def shares_of(rows: NDArray[np.floating[Any]], edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """This will count the share of each column's values in its bins, zero first."""
     found = np.zeros((rows.shape[1], BINS + 1))
     for place in range(rows.shape[1]):

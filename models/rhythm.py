@@ -59,7 +59,7 @@ def phase_of(at: NDArray[np.int64]) -> NDArray[np.intp]:
 
 
 def learn_rhythm(
-    values: NDArray[np.float64],
+    values: NDArray[np.floating[Any]],
     entity: NDArray[np.int64],
     group: NDArray[np.int64],
     at: NDArray[np.int64],
@@ -103,7 +103,7 @@ def learn_rhythm(
 
 
 def _offsets(
-    values: NDArray[np.float64],
+    values: NDArray[np.floating[Any]],
     at: NDArray[np.int64],
     rows: NDArray[np.intp],
     places: NDArray[np.intp],

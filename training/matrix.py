@@ -15,10 +15,13 @@ from models.layout import Layout
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Raw feature values (n, k) >= 0 and, n each: entity id, kind, peer-group id (-1: none), as-of time (us, UTC)."""
+    """Raw feature values (n, k) >= 0 and, n each: entity id, kind, peer-group id (-1: none), as-of time (us, UTC).
+
+    Values may be float32, which halves the memory of long histories; all that is computed from them is float64.
+    """
 
     layout: Layout
-    values: NDArray[np.float64]
+    values: NDArray[np.floating[Any]]
     entity: NDArray[np.int64]
     kind: NDArray[np.str_]
     group: NDArray[np.int64]
@@ -38,7 +41,7 @@ class Matrix:
         """This will make a matrix of anything array-like; raises `ModelError` on numbers that are not finite."""
         made = cls(
             layout,
-            np.ascontiguousarray(values, dtype=np.float64),
+            _contiguous(values),
             np.asarray(entity, dtype=np.int64),
             np.asarray(
                 [str(one) for one in kind] if not isinstance(kind, np.ndarray) else kind, dtype=np.str_
@@ -78,3 +81,9 @@ class Matrix:
             return 0.0
         span = max(int(self.at.max() - self.at.min()), 3_600_000_000)
         return len(self) * 86_400_000_000 / span
+
+
+def _contiguous(values: Any) -> NDArray[np.floating[Any]]:
+    if isinstance(values, np.ndarray) and values.dtype == np.float32:
+        return np.ascontiguousarray(values)
+    return np.ascontiguousarray(values, dtype=np.float64)

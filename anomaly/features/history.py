@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,11 @@ from anomaly.windows.firsts import Firsts
 from anomaly.windows.peers import KINDS, Peers, peer_groups
 from anomaly.windows.vocabulary import Vocabulary
 from anomaly.windows.window import Windows
+
+SAMPLE: Final = 262_144
+"""Windows that peer groups are learned from."""
+BLOCK: Final = 65_536
+"""Windows whose terms are counted at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +55,18 @@ class History:
     ) -> History:
         """This will learn peers, circles and mixes from windows of one cluster; `until_us` bounds the mixes.
 
-        Windows in several blocks need a `vocabulary` that covers them all; peer groups are then learned from the first block.
+        Windows in several blocks need a `vocabulary` that covers them all. Peer groups are learned from a sample of all windows.
         """
         blocks = [windows] if isinstance(windows, Windows) else list(windows)
         entities = tuple(entities)
         if not blocks:
             return cls.none()
-        peers = peer_groups(entities, blocks[0])
-        circles = Circles.of(firsts, peers, vocabulary or blocks[-1].vocabulary, blocks[0].span_us)
-        return cls(firsts, circles, Mixes.of(blocks, until_us), peers)
+        words, span_us = vocabulary or blocks[-1].vocabulary, blocks[0].span_us
+        sample = [block.sample(max(SAMPLE // len(blocks), 1)) for block in blocks]
+        peers = peer_groups(entities, sample[0] if len(sample) == 1 else Windows.joined(words, sample, span_us))
+        circles = Circles.of(firsts, peers, words, span_us)
+        pieces = (piece for block in blocks for piece in block.blocks(BLOCK))
+        return cls(firsts, circles, Mixes.of(pieces, until_us), peers)
 
     @classmethod
     def none(cls) -> History:

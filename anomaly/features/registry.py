@@ -64,13 +64,14 @@ def titles() -> dict[str, str]:
     return {definition.feature.name: definition.title for definition in definitions()}
 
 
-def extract(windows: Windows, history: History, block: int = BLOCK) -> tuple[Layout, NDArray[np.float64]]:
-    """This will return the layout and the matrix, (n, k) float64: finite, >= 0, one row a window in the order given.
+def extract(windows: Windows, history: History, block: int = BLOCK) -> tuple[Layout, NDArray[np.float32]]:
+    """This will return the layout and the matrix, (n, k) float32: finite, >= 0, one row a window in the order given.
 
     A row depends on its own window and the history alone, never on the windows beside it. All windows are of one cluster.
     """
     columns = definitions()
-    matrix = np.empty((windows.n, len(columns)))
+    # Seven digits are more than any feature means, and a million windows then take half the memory.
+    matrix = np.empty((windows.n, len(columns)), dtype=np.float32)
     for start in range(0, windows.n, block):
         index = np.arange(start, min(start + block, windows.n))
         part = split(windows.take(index) if windows.n > block else windows)

@@ -47,7 +47,7 @@ def split(windows: Windows) -> SplitWindows:
         windows.row,
         windows.dimensions,
         edges.astype(np.int64),
-        windows.row[order],
-        windows.terms[order],
+        windows.row[order].astype(np.int64),
+        windows.terms[order].astype(np.int64),
         windows.counts[order],
     )

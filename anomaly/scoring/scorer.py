@@ -31,7 +31,7 @@ class Scores:
     """Judged windows: the matrix they were judged on, and an array for each part of the judgement, in the windows' order."""
 
     windows: Windows
-    matrix: NDArray[np.float64]
+    matrix: NDArray[np.float32]
     judged: Judgements
 
     def over(self, threshold: float) -> NDArray[np.int64]:
@@ -48,7 +48,7 @@ def score(windows: Windows, context: Context, workers: int = 1) -> Scores:
 
 
 def judge(
-    layout: Layout, matrix: NDArray[np.float64], windows: Windows, context: Context, workers: int = 1
+    layout: Layout, matrix: NDArray[np.float32], windows: Windows, context: Context, workers: int = 1
 ) -> Judgements:
     """This will judge windows whose matrix is there already."""
     context.model.layout.require(layout)

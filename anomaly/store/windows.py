@@ -15,11 +15,14 @@ from anomaly.errors import SettingsInvalid
 from anomaly.events.key import EPOCH, microseconds
 from anomaly.store.terms import vocabulary
 from anomaly.windows.fold import Part
+from anomaly.windows.vocabulary import Vocabulary
 from anomaly.windows.window import RECORD, Windows, merge
 
 Connection = psycopg.Connection[tuple[object, ...]]
 _FOLD_AT_ONCE: Final = 20_000
 _BLOCK: Final = 20_000
+WINDOWS_AT_ONCE: Final = 65_536
+"""Windows read at a time: their histograms as they come from the database take about 30 MB."""
 
 
 def keep_parts(cursor: psycopg.Cursor[tuple[object, ...]], cluster_id: int, parts: Iterable[Part]) -> None:
@@ -104,23 +107,56 @@ class Span:
 def read_windows(connection: Connection, span: Span, span_us: int) -> Windows:
     """This will read windows, folded or not, with the vocabulary they need. Sorted by entity, then start.
 
-    `span_us` is the length of a window in microseconds. Memory: about 24 bytes a histogram entry.
+    `span_us` is the length of a window in microseconds. Memory: about 17 bytes a histogram entry, and that of one block.
     """
-    entities: list[int] = []
-    starts: list[int] = []
-    blobs: list[bytes] = []
-    for entity, start, blob in _rows(connection, span):
-        entities.append(entity)
-        starts.append(start)
-        blobs.append(blob)
-    words = vocabulary(connection)
-    lengths = np.fromiter((len(blob) for blob in blobs), dtype=np.int64, count=len(blobs)) // RECORD.itemsize
-    joined = b"".join(blobs)
-    blobs.clear()
-    records = np.frombuffer(joined, dtype=RECORD)
-    return Windows.from_records(
-        words, np.array(entities, dtype=np.int64), np.array(starts, dtype=np.int64), lengths, records, span_us
-    )
+    blocks = list(window_blocks(connection, span, span_us))
+    words = vocabulary(connection) if len(blocks) > 1 else None
+    if len(blocks) == 1:
+        return blocks[0]
+    return Windows.joined(words or vocabulary(connection), blocks, span_us)
+
+
+def window_blocks(
+    connection: Connection, span: Span, span_us: int, most: int = WINDOWS_AT_ONCE
+) -> Iterator[Windows]:
+    """This will read windows as `read_windows` does, all of an entity in one block, about `most` windows in each, in order of
+    entities. The vocabulary of a block covers it and the blocks before."""
+    words: Vocabulary | None = None
+    for entities in _batches(connection, span, most):
+        starts, who, blobs = [], [], []
+        for entity, start, blob in _rows(connection, replace(span, entity_ids=entities)):
+            who.append(entity)
+            starts.append(start)
+            blobs.append(blob)
+        lengths = np.fromiter(map(len, blobs), dtype=np.int64, count=len(blobs)) // RECORD.itemsize
+        records = np.frombuffer(b"".join(blobs), dtype=RECORD)
+        blobs.clear()
+        # Terms are kept before the windows that hold them, so a vocabulary loaded after the windows covers them.
+        if words is None or (len(records) and int(records["term"].max()) >= words.size):
+            words = vocabulary(connection)
+        owner, begun = np.array(who, dtype=np.int64), np.array(starts, dtype=np.int64)
+        yield Windows.from_records(words, owner, begun, lengths, records, span_us)
+
+
+def _batches(connection: Connection, span: Span, most: int) -> Iterator[tuple[int, ...]]:
+    """Entities in groups that have about `most` windows together."""
+    counted = connection.execute(
+        sql.SQL(
+            "SELECT entity_id, sum(n)::bigint FROM ("
+            " SELECT entity_id, count(*) AS n FROM anomaly.entity_window WHERE {} GROUP BY 1"
+            " UNION ALL SELECT entity_id, count(*) FROM anomaly.window_part WHERE {} GROUP BY 1"
+            ") AS counted GROUP BY 1 ORDER BY 1"
+        ).format(span.conditions(), span.conditions())
+    ).fetchall()
+    batch: list[int] = []
+    total = 0
+    for entity, number in counted:
+        if batch and total + int(str(number)) > most:
+            yield tuple(batch)
+            batch, total = [], 0
+        batch.append(int(str(entity)))
+        total += int(str(number))
+    yield tuple(batch)
 
 
 def last_start(connection: Connection, span: Span) -> datetime | None:
@@ -135,17 +171,18 @@ def last_start(connection: Connection, span: Span) -> datetime | None:
 
 
 def _rows(connection: Connection, span: Span) -> Iterator[tuple[int, int, bytes]]:
+    """Each part of each window: entity, start in microseconds, packed histogram. The first order that comes to hand is nearly
+    sorted, which spares sorting the entries."""
+    microseconds_of = sql.SQL("(extract(epoch FROM start_at) * 1000000)::bigint")
     with connection.cursor(binary=True) as cursor:
         cursor.execute(
             sql.SQL(
-                "SELECT entity_id, start_at, histogram FROM anomaly.entity_window WHERE {}"
-                " UNION ALL SELECT entity_id, start_at, histogram FROM anomaly.window_part WHERE {}"
-            ).format(span.conditions(), span.conditions())
+                "SELECT entity_id, {us}, histogram FROM anomaly.entity_window WHERE {which}"
+                " UNION ALL SELECT entity_id, {us}, histogram FROM anomaly.window_part WHERE {which} ORDER BY 1, 2"
+            ).format(us=microseconds_of, which=span.conditions())
         )
         while rows := cursor.fetchmany(_BLOCK):
-            for entity, start, blob in rows:
-                assert isinstance(entity, int) and isinstance(start, datetime) and isinstance(blob, bytes)
-                yield entity, microseconds(start), blob
+            yield from rows  # type: ignore[misc]
 
 
 def _moment(us: int) -> datetime:

@@ -6,9 +6,9 @@ are histograms: order, retries, replicas and lateness cannot change what comes o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,8 @@ def merge(blobs: Iterable[bytes]) -> bytes:
 class Windows:
     """`n` windows in compressed sparse rows: window i has the terms and counts from offsets[i] to offsets[i + 1].
 
-    `start` is in microseconds since 1970, `span_us` the length of each window in microseconds.
+    `start` is in microseconds since 1970, `span_us` the length of each window in microseconds. An entry takes 17 bytes; the
+    questions answer in 64-bit integers.
     """
 
     vocabulary: Vocabulary
@@ -51,9 +52,9 @@ class Windows:
     start: NDArray[np.int64]
     span_us: int
     offsets: NDArray[np.int64]
-    terms: NDArray[np.int64]
+    terms: NDArray[np.int32]
     counts: Floats
-    row: NDArray[np.int64]
+    row: NDArray[np.int32]
     dimensions: NDArray[np.uint8]
 
     @property
@@ -102,7 +103,9 @@ class Windows:
             raise ValueError(
                 "a window holds a term that is not in the vocabulary: load the vocabulary after the windows"
             )
-        row, terms, counts = _sum(row, terms, records["count"].astype(np.float64))
+        counts = records["count"].astype(np.float64)
+        if not _in_order(row, terms):
+            row, terms, counts = _sum(row, terms, counts)
         offsets = np.zeros(len(first) + 1, dtype=np.int64)
         np.cumsum(np.bincount(row, minlength=len(first)), out=offsets[1:])
         return cls(
@@ -111,9 +114,9 @@ class Windows:
             start[first].astype(np.int64),
             span_us,
             offsets,
-            terms,
+            terms.astype(np.int32),
             counts,
-            row,
+            row.astype(np.int32),
             vocabulary.dimensions[terms] if len(terms) else np.zeros(0, dtype=np.uint8),
         )
 
@@ -126,7 +129,7 @@ class Windows:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
         """This will return (window index, term, count) of every entry of a dimension; `where` is a mask over term ids."""
         chosen = self._chosen(dimension, where)
-        return self.row[chosen], self.terms[chosen], self.counts[chosen]
+        return self.row[chosen].astype(np.int64), self.terms[chosen].astype(np.int64), self.counts[chosen]
 
     def count(self, dimension: Dimension, where: Mask | None = None) -> Floats:
         """This will return the sum of counts per window, float64 of length n."""
@@ -168,8 +171,39 @@ class Windows:
             offsets.astype(np.int64),
             self.terms[flat],
             self.counts[flat],
-            np.repeat(np.arange(len(lengths), dtype=np.int64), lengths),
+            np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
             self.dimensions[flat],
+        )
+
+    def blocks(self, most: int) -> Iterator[Windows]:
+        """This will yield all windows in order, at most so many at a time."""
+        for first in range(0, self.n, most):
+            yield self.take(np.arange(first, min(first + most, self.n))) if self.n > most else self
+
+    def sample(self, most: int) -> Windows:
+        """This will return at most so many of the windows, evenly spread over all of them."""
+        step = -(-self.n // most)
+        return self.take(np.arange(0, self.n, step)) if step > 1 else self
+
+    @classmethod
+    def joined(cls, vocabulary: Vocabulary, parts: Sequence[Windows], span_us: int) -> Windows:
+        """This will return the windows of all parts, one part after the other; `vocabulary` must cover
+        them all."""
+        rows = np.cumsum([0, *(part.n for part in parts)])
+        entries = np.cumsum([0, *(len(part.terms) for part in parts)])
+        return cls(
+            vocabulary,
+            _one([part.entity for part in parts], np.int32),
+            _one([part.start for part in parts], np.int64),
+            span_us,
+            np.concatenate(
+                [np.zeros(1, dtype=np.int64)]
+                + [part.offsets[1:] + entries[place] for place, part in enumerate(parts)]
+            ),
+            _one([part.terms for part in parts], np.int32),
+            _one([part.counts for part in parts], np.float64),
+            _one([part.row + np.int32(rows[place]) for place, part in enumerate(parts)], np.int32),
+            _one([part.dimensions for part in parts], np.uint8),
         )
 
     def histogram(self, index: int) -> dict[tuple[Dimension, str], float]:
@@ -179,6 +213,18 @@ class Windows:
             (self.vocabulary.dimension_of(int(term)), self.vocabulary.text_of(int(term))): float(count)
             for term, count in zip(self.terms[chosen], self.counts[chosen], strict=True)
         }
+
+
+def _one(parts: Sequence[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
+    return np.concatenate(parts) if len(parts) else np.zeros(0, dtype=kind)
+
+
+def _in_order(row: NDArray[np.int64], terms: NDArray[np.int64]) -> bool:
+    """Whether entries come sorted and none twice, as they do when every window was folded."""
+    if len(row) < 2:
+        return True
+    step = np.diff(row)
+    return bool(((step > 0) | ((step == 0) & (np.diff(terms) > 0))).all())
 
 
 def _sum(
