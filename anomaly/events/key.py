@@ -34,6 +34,6 @@ def event_key(event: Event, username: str, received_us: int, stage_us: int) -> b
     Lengths are part of what is hashed, so no two different events give the same input.
     """
     audit_id, uri = event.auditID, event.requestURI
-    head = f"{len(audit_id)},{len(username)},{len(event.verb)},{received_us},{stage_us},{event.stage}:"
+    head = f"{len(audit_id)},{len(username)},{len(event.verb)},{received_us},{stage_us},{len(event.stage)},{event.stage}:"
     text = f"{head}{audit_id}{username}{event.verb}{uri}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

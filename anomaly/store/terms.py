@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
-from typing import Final
+from typing import Final, LiteralString, cast
 
 import psycopg
 
@@ -58,30 +58,39 @@ class Terms:
 
     def resolve(self, connection: psycopg.Connection[tuple[object, ...]], texts: set[Term]) -> None:
         """This will learn the ids of these texts, making those that do not exist. Committed at once: an unused id does no harm."""
-        kept = {text: (text[0], storable(text[1])) for text in texts}
+        kept = {text: (int(text[0]), storable(text[1])) for text in texts}
         wanted = set(kept.values())
-        found = _select(connection, wanted)
-        if absent := sorted(wanted - found.keys()):
-            connection.execute(
-                "INSERT INTO anomaly.term (dimension, value) SELECT * FROM unnest(%s::smallint[], %s::text[]) ON CONFLICT DO NOTHING",
-                [[int(dimension) for dimension, _ in absent], [value for _, value in absent]],
-            )
-            found |= _select(connection, set(absent))
+        found = _ask(connection, _KNOWN, wanted)
+        if absent := wanted - found.keys():
+            # Sorted: two processes that make the same terms wait for each other, and never in a circle.
+            found |= _ask(connection, _MADE, sorted(absent))
+            if others := absent - found.keys():
+                found |= _ask(connection, _KNOWN, others)
         connection.commit()
         for text, stored in kept.items():
             self._ids[text] = found[stored]
             self._characters += len(text[1])
 
 
-def _select(connection: psycopg.Connection[tuple[object, ...]], texts: set[Term]) -> dict[Term, int]:
-    ordered = sorted(texts)
-    rows = connection.execute(
-        "SELECT dimension, value, id FROM anomaly.term JOIN unnest(%s::smallint[], %s::text[]) AS wanted (dimension, value)"
-        " USING (dimension, value)",
-        [[int(dimension) for dimension, _ in ordered], [value for _, value in ordered]],
-    )
+_KNOWN: Final = (
+    "SELECT dimension, value, id FROM anomaly.term JOIN unnest(%s::smallint[], %s::text[]) AS wanted (dimension, value)"
+    " USING (dimension, value)"
+)
+_MADE: Final = (
+    "INSERT INTO anomaly.term (dimension, value) SELECT * FROM unnest(%s::smallint[], %s::text[])"
+    " ON CONFLICT DO NOTHING RETURNING dimension, value, id"
+)
+
+
+def _ask(
+    connection: psycopg.Connection[tuple[object, ...]],
+    statement: LiteralString,
+    texts: Collection[tuple[int, str]],
+) -> dict[tuple[int, str], int]:
+    rows = connection.execute(statement, [[number for number, _ in texts], [value for _, value in texts]])
     return {
-        (Dimension(int(str(dimension))), str(value)): int(str(number)) for dimension, value, number in rows
+        (dimension, value): number
+        for dimension, value, number in cast("Iterable[tuple[int, str, int]]", rows)
     }
 
 
