@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from anomaly.errors import AnomalyError
 
 if TYPE_CHECKING:
+    from anomaly.rules import RuleSet
     from anomaly.settings import Loaded, Settings
     from anomaly.store.database import Database
 
@@ -40,6 +41,30 @@ def read_settings(config: Path | None = None) -> Loaded:
 
     check_installation()
     return load_settings(config)
+
+
+def load_rules(settings: Settings) -> RuleSet:
+    """Put the rules in use together. This will be the pack and the rules of `rules.folders`, without those of `rules.disabled`
+    and without correlations that need one of these.
+
+    Raises RuleInvalid for rules that cannot be used and SettingsInvalid for a disabled rule that there is not.
+    """
+    from anomaly.errors import SettingsInvalid
+    from anomaly.rules import load, pack
+    from anomaly.rules.pack import joined
+    from anomaly.rules.problem import closest
+
+    sets = [pack(), *(load(folder) for folder in settings.rules.folders)]
+    if len(sets) == 1 and not settings.rules.disabled:
+        return sets[0]
+    known = {one for each in sets for one in each.by_id}
+    for name in settings.rules.disabled:
+        if name not in known:
+            raise SettingsInvalid(
+                f"rules.disabled names {name!r}, but there is no such rule.",
+                hint=closest(name, known) or None,
+            )
+    return joined(sets, frozenset(settings.rules.disabled))
 
 
 def open_database(settings: Settings, say: Callable[[str], None] | None = None) -> Database:

@@ -53,8 +53,8 @@ def ingest(
     workers
         Processes that decode and write side by side; as many as cores unless said, 0 for none besides this one.
     """
+    from anomaly.bootstrap import load_rules
     from anomaly.errors import SourceUnavailable
-    from anomaly.rules import pack
     from anomaly.sources.files import open_source
     from anomaly.sources.folder import find_logs
     from anomaly.store.windows import fold_all
@@ -64,7 +64,7 @@ def ingest(
     if len(files) == 1 and files[0] is not None:
         # A wrong path is said at once, not after a database was started for it.
         open_source(files[0]).close()
-    rules = pack()
+    rules = load_rules(settings)
     with current().database(settings) as database, _interruptible() as interrupted:
         cluster_id = _cluster(database, cluster)
         report = _Report(time.monotonic())

@@ -73,9 +73,9 @@ def retry(
     everything
         Try all of them.
     """
+    from anomaly.bootstrap import load_rules
     from anomaly.errors import UsageError
     from anomaly.pipeline import retry_quarantined
-    from anomaly.rules import pack
     from anomaly.store.quarantine import list_quarantine
     from anomaly.store.writer import Receipt
 
@@ -89,7 +89,9 @@ def retry(
                 [one.id for one in list_quarantine(connection, None, 1_000_000)] if everything else numbers
             )
         for number in wanted:
-            receipt = retry_quarantined(database.dedicated, pack(), settings.windows.span, number)
+            receipt = retry_quarantined(
+                database.dedicated, load_rules(settings), settings.windows.span, number
+            )
             released += not receipt.quarantined
             total += receipt
     write_details(

@@ -28,7 +28,7 @@ def serve(
     port
         Port to listen on instead of the setting serve.port; 0 takes a free one and says which.
     """
-    from anomaly.rules import pack
+    from anomaly.bootstrap import load_rules
     from anomaly.settings import ServeSettings
     from anomaly.web.server import run
 
@@ -38,4 +38,4 @@ def serve(
         # Checked as if it had been set; model_copy alone would take any number for a port.
         options = ServeSettings.model_validate(settings.serve.model_dump() | given)
         settings = settings.model_copy(update={"serve": options})
-    run(settings, pack(), current().say)
+    run(settings, load_rules(settings), current().say)

@@ -112,3 +112,19 @@ def _untested(rules: Iterable[Rule | Correlation]) -> list[Problem]:
         for kind in ("firing", "quiet")
         if (kind == "firing") not in {example.firing for example in rule.card.examples}
     ]
+
+
+def joined(sets: Iterable[RuleSet], without: frozenset[str] = frozenset()) -> RuleSet:
+    """This will put rule sets together, without the rules named and without correlations that rest on one of these.
+
+    Raises RuleInvalid when two rules have one id.
+    """
+    listed = list(sets)
+    rules = tuple(rule for each in listed for rule in each.rules if rule.id not in without)
+    correlations = tuple(
+        one
+        for each in listed
+        for one in each.correlations
+        if one.id not in without and not without.intersection(one.rules)
+    )
+    return RuleSet(rules, correlations)
