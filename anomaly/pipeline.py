@@ -130,7 +130,7 @@ class Reading:
                 crew.give(number, _bytes_of(block))
                 self._account(ledger, crew.done(), source)
                 yield self._progress(done)
-            ledger.at_end = True
+            ledger.ended()
         finally:
             self._account(ledger, crew.finish(), source)
         yield self._progress(done)
@@ -167,6 +167,10 @@ class _Ledger:
         if not unfinished and position.mark:
             self._last = Checkpoint(position.offset, position.mark)
         self._ends[number] = self._last
+
+    def ended(self) -> None:
+        self.at_end = True
+        self.moved = self.moved or not self._done.finished
 
     def durable(self, number: int) -> None:
         self._durable.add(number)
