@@ -87,8 +87,8 @@ def coverage_page():
         "",
         f"Products for Kubernetes detect {len(audit)} different things in audit events.",
         f"{counts['rule']} of them are told by rules; {counts['behaviour']} by behaviour, with the features that carry them;",
-        f"{counts['outside']} cannot be told from audit events alone."
-        + f" {len(listed) - len(audit)} more are events of a cloud's own log.",
+        f"{counts['outside']} cannot be told from audit events alone.",
+        f"{len(listed) - len(audit)} more are events of a cloud's own log.",
     ]
     for way, heading in WAYS.items():
         lines += ["", f"## {heading}", "", "| detection | by | note |", "|---|---|---|"]
