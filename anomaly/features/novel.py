@@ -35,7 +35,9 @@ class Fresh:
 
     def total(self, n: int, weight: Floats, *wanted: Topic) -> Floats:
         """This will return the sum of weights per window over the wanted topics (all without any), float64 of length n."""
-        chosen = np.isin(self.topic, wanted) if wanted else np.ones(len(self.row), dtype=np.bool_)
+        asked = np.zeros(int(Topic.NONE) + 1, dtype=np.bool_)
+        asked[list(wanted) or slice(None)] = True
+        chosen = asked[self.topic]
         return np.bincount(self.row[chosen], weights=weight[chosen], minlength=n).astype(np.float64)
 
 

@@ -16,6 +16,7 @@ from anomaly.features.families.privileges import powerful
 from anomaly.features.families.workloads import takes_node
 from anomaly.scoring.sight import USUAL, Sight, Term
 from anomaly.windows.dimension import Dimension
+from anomaly.windows.terms import REFUSED_IMPERSONATION
 
 MANY: Final = 5
 """From five different secrets, deletions or refusals on it is collecting, clearing out, probing."""
@@ -172,7 +173,8 @@ def anonymous_probe(sight: Sight) -> Testimony:
 
 
 def impersonation(sight: Sight) -> Testimony:
-    acted = sight.of(Dimension.IMPERSONATED)
+    tried = sight.of(Dimension.DENIED, lambda action: action == REFUSED_IMPERSONATION[1])
+    acted = (*sight.of(Dimension.IMPERSONATED), *tried)
     return Testimony(acted, 0.0, 0.0, ("privileges.impersonations", "privileges.acted", "novelty.identities"))
 
 

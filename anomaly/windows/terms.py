@@ -22,6 +22,9 @@ DELETES: Final = frozenset({"delete", "deletecollection"})
 _BODIES: Final = RBAC | SELF_REVIEWS
 ISSUED: Final = "authentication.kubernetes.io/issued-credential-id"
 _DEPTH: Final = 3
+FORBIDDEN: Final = 403
+_CANNOT: Final = " cannot impersonate"
+REFUSED_IMPERSONATION: Final = (Dimension.DENIED, "impersonate users")
 
 
 def shape_terms(shape: Shape) -> tuple[Term, ...]:
@@ -78,7 +81,13 @@ def object_terms(shape: Shape, name: str) -> tuple[Term, ...]:
 
 def has_body_terms(shape: Shape) -> bool:
     """This will say whether bodies of events of this shape can add terms, so that most bodies are never looked at."""
-    return shape.final and shape.verb in WRITES and (shape.resource in _BODIES or shape.resource in WORKLOADS)
+    writes = shape.verb in WRITES and (shape.resource in _BODIES or shape.resource in WORKLOADS)
+    return shape.final and (writes or _maybe_impersonating(shape))
+
+
+def _maybe_impersonating(shape: Shape) -> bool:
+    """A refused impersonation bears neither the user who was to be played nor a decision: only the answer's message tells."""
+    return shape.code == FORBIDDEN and shape.impersonated is None and not shape.decision
 
 
 def event_terms(event: Event, shape: Shape) -> tuple[Term, ...]:
@@ -88,7 +97,11 @@ def event_terms(event: Event, shape: Shape) -> tuple[Term, ...]:
 
 
 def body_terms(event: Event, shape: Shape) -> list[Term]:
-    """This will return what the body of a written object asks for: permissions checked, grants, risks, images."""
+    """This will return what the body of a written object asks for: permissions checked, grants, risks, images; and that a request
+    was refused because it wanted to act as somebody else."""
+    if _maybe_impersonating(shape):
+        status = event.responseStatus
+        return [REFUSED_IMPERSONATION] if status is not None and _CANNOT in status.message else []
     if shape.resource in SELF_REVIEWS:
         asked = checked_of(event)
         return [(Dimension.CHECKED, asked)] if asked else []
