@@ -23,7 +23,6 @@ FEW: Final = 3
 """Starts of windows that are judged one by one; of more, as after taking in a file, a day is judged at once."""
 MOST: Final = 50_000
 """Windows in one run; the next one goes on."""
-_DAY: Final = timedelta(days=1)
 
 
 def _run(work: Work) -> Detail:
@@ -54,14 +53,18 @@ def _score(work: Work, cluster: Cluster) -> dict[str, object]:
 def _spans(due: list[Unjudged], reigning: Judge) -> Iterator[Span]:
     """Spans that hold the due windows, of their entities only, oldest first."""
     span = timedelta(microseconds=int(reigning.kept.context["span_us"]))
-    starts = sorted({one.start for one in due})
-    width = span if len(starts) <= FEW else _DAY
-    grouped: dict[datetime, set[int]] = {}
+    one_by_one = len({one.start for one in due}) <= FEW
+    grouped: dict[datetime, list[Unjudged]] = {}
     for one in due:
-        begin = one.start if width is span else one.start.replace(hour=0, minute=0, second=0, microsecond=0)
-        grouped.setdefault(begin, set()).add(one.entity_id)
-    for begin in sorted(grouped):
-        yield Span(begin, begin + width, entity_ids=tuple(sorted(grouped[begin])))
+        grouped.setdefault(one.start if one_by_one else _midnight(one.start), []).append(one)
+    for group in grouped.values():
+        # No further than the due ones reach: what lies before them was judged, or learned from.
+        entities = tuple(sorted({one.entity_id for one in group}))
+        yield Span(group[0].start, group[-1].start + span, entity_ids=entities)
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _schedule(settings: Settings) -> Every:
