@@ -164,7 +164,7 @@ _namespace, _name = term.alias("namespace"), term.alias("name")
 def _events_of_findings(
     connection: Connection, names: Sequence[str], since: datetime, until: datetime
 ) -> Iterable[Row[tuple[object, ...]]]:
-    """One row for each finding and sort of event in it; not those of correlations, which have no one event to except."""
+    """One row for each finding and sort of event in it."""
     statement = (
         select(
             finding.c.id,
