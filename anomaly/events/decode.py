@@ -1,6 +1,6 @@
 """Bytes to typed audit events. What cannot be decoded comes back with the reason: nothing is dropped, nothing raises.
 
-msgspec reads only the fields that `Event` names (3 times orjson's speed, 7 times pydantic's) and keeps bodies as raw bytes.
+msgspec reads only the fields that `Event` names, 7 times as fast as pydantic, and keeps bodies as raw bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from anomaly.events.event import Event
 from anomaly.events.key import received_at
+from anomaly.events.lenient import is_utf8, mended
 from anomaly.events.shape import Shape, shape_of
 
 MAX_EVENT_BYTES: Final = 32 << 20
@@ -64,8 +65,7 @@ class Decoded:
         try:
             if len(raw) > MAX_EVENT_BYTES:
                 raise ValueError(f"the event is {len(raw):,} bytes long, more than {MAX_EVENT_BYTES:,}")
-            event = _event.decode(raw)
-            shape = shape_of(event)
+            event, shape = _read(raw)
             if (
                 not event.auditID
                 or not event.stage
@@ -86,6 +86,25 @@ class Decoded:
         self.events.append(event)
         self.shapes.append(shape)
         self.raws.append(raw)
+
+
+def _read(raw: bytes) -> tuple[Event, Shape]:
+    """Decode one event; what the strict decoder refuses is looked at again, mended. The raw bytes stay as they came."""
+    try:
+        if is_utf8(raw):
+            event = _event.decode(raw)
+            return event, shape_of(event)
+        refusal: Exception = ValueError("the event is not valid UTF-8")
+    except (msgspec.MsgspecError, RecursionError) as error:
+        refusal = error
+    again = mended(raw)
+    if again is None or not again.startswith(b"{"):
+        raise refusal
+    try:
+        event = _event.decode(again)
+        return event, shape_of(event)
+    except (msgspec.MsgspecError, RecursionError):
+        raise refusal from None
 
 
 def decode_lines(data: bytes) -> Decoded:

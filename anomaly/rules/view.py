@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from anomaly.events.event import NO_OBJECT, NO_STATUS, Event, ObjectRef, ResponseStatus
+from anomaly.events.lenient import mended
 from anomaly.events.shape import Shape
 from anomaly.events.workload import WORKLOADS
 
@@ -189,5 +190,6 @@ def _decode(raw: msgspec.Raw) -> Json:
     try:
         decoded: Json = _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError, ValueError):
-        return None
+        again = mended(data)
+        return _decoder.decode(again) if again is not None else None
     return decoded

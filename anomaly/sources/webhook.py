@@ -6,6 +6,7 @@ with the reason. A refused body would come four times more and then be lost for 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -13,10 +14,11 @@ from typing import Final
 from anomaly.errors import SourceUnavailable
 from anomaly.events.decode import Decoded, Reject, decode_lines, decode_list
 from anomaly.sources.block import HEAD_BYTES, Oversized
-from anomaly.sources.items import item_blocks
+from anomaly.sources.items import KEY_REACH, item_blocks
 from anomaly.sources.streams import GZIP_MAGIC, ZSTD_MAGIC, decompressed
 
 _STEP: Final = 1 << 20
+_LIST: Final = re.compile(rb'"items"\s*:\s*\[')
 _HARMLESS: Final = 16 << 20
 """Bytes below which no expansion is worth being called a bomb: a small batch of equal events compresses very well."""
 
@@ -54,11 +56,32 @@ def unwrap(body: Body, limits: Limits) -> Decoded:
         return _unpack(body, limits)
     if body.cut:
         return _what_is_whole(body.held, f"the body is {body.size:,} bytes long,", body.size, limits)
-    decoded = decode_list(body.held)
+    decoded = _listed(body.held)
     if body.encoding not in {"", "identity"} and decoded.rejects and not decoded.events:
         reason = f"content-encoding {body.encoding[:40]!r} is not understood, send plain, gzip or zstd"
         return Decoded(rejects=[Reject(body.held, reason)])
     return decoded
+
+
+def _listed(body: bytes) -> Decoded:
+    """Decode an EventList; when it cannot be decoded as one, item by item: one odd event must not hide 399 others."""
+    decoded = decode_list(body)
+    if decoded.events or not _LIST.search(body[:KEY_REACH]):
+        return decoded
+    apart = Decoded()
+    for block in item_blocks(BytesIO(body).read, 0, 0):
+        if isinstance(block, Oversized):
+            apart.rejects.append(Reject(block.head, "the event is too long to be kept", block.length))
+        else:
+            _add(apart, decode_lines(block.data))
+    return apart if apart.events else decoded
+
+
+def _add(decoded: Decoded, part: Decoded) -> None:
+    decoded.events += part.events
+    decoded.shapes += part.shapes
+    decoded.raws += part.raws
+    decoded.rejects += part.rejects
 
 
 def whole(body: Body, reason: str) -> Decoded:
@@ -83,7 +106,7 @@ def _unpack(body: Body, limits: Limits) -> Decoded:
     plain = b"".join(pieces)
     if length > most:
         return _what_is_whole(plain[:most], "decompressed the body is", length, limits)
-    return decode_list(plain)
+    return _listed(plain)
 
 
 def _what_is_whole(held: bytes, what: str, size: int, limits: Limits) -> Decoded:
@@ -93,11 +116,7 @@ def _what_is_whole(held: bytes, what: str, size: int, limits: Limits) -> Decoded
         if isinstance(block, Oversized):
             decoded.rejects.append(Reject(block.head, "the event is too long to be kept", block.length))
         elif not block.partial:
-            part = decode_lines(block.data)
-            decoded.events += part.events
-            decoded.shapes += part.shapes
-            decoded.raws += part.raws
-            decoded.rejects += part.rejects
+            _add(decoded, decode_lines(block.data))
             taken = block.end
     lost = f"{what} more than serve.max_body ({limits.max_body:,}): events behind byte {taken:,} are lost"
     decoded.rejects.append(Reject(held[taken : taken + HEAD_BYTES], lost, size - taken))

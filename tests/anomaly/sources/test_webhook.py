@@ -7,6 +7,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anomaly.events.decode import decode_lines
 from anomaly.sources.webhook import Body, Limits, unwrap
 from anomaly.testing import raw_event
 
@@ -87,3 +88,22 @@ def test_wherever_a_body_is_cut_nothing_raises_and_no_event_is_invented(cut):
 def test_any_bytes_are_kept_as_events_or_rejects(data, magic):
     decoded = unwrapped(magic + data)
     assert decoded.events or decoded.rejects
+
+
+@pytest.mark.parametrize(
+    "odd", [b'"\\ud800"', b"[" * 3000 + b"]" * 3000, b"}"], ids=["half a surrogate pair", "deep", "no JSON"]
+)
+def test_one_odd_event_does_not_hide_the_others(odd):
+    items = [raw_event(at=at, body={"odd": 1}) for at in range(20)]
+    items[7] = items[7].replace(b'{"odd":1}', b'{"odd":' + odd + b"}")
+    body = (
+        b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":['
+        + b",".join(items)
+        + b"]}"
+    )
+    decoded = unwrap(Body(body, len(body)), LIMITS)
+    assert len(decoded.events) >= 7
+    assert len(decoded.events) == 20 or odd == b"}"
+    assert {event.auditID for event in decoded.events} >= {
+        event.auditID for event in decode_lines(b"\n".join(items[:7])).events
+    }
