@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := anomaly models training tests benchmarks alembic
 
-.PHONY: demo test check bench clean lock
+.PHONY: demo test check bench benchmark-detection clean lock
 
 demo: $(VENV)/.runtime
 	$(BIN)/anomaly demo
@@ -25,6 +25,16 @@ check: $(VENV)/.develop
 
 bench: $(VENV)/.develop
 	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python -m benchmarks.$$(basename $$bench .py) || exit 1; done
+
+# LOGS may name any folder with audit logs and labels.jsonl, SETS one with public sets (npz).
+LOGS ?= anomaly/demo
+SCALE ?= 60
+SETS ?=
+
+benchmark-detection: $(VENV)/.develop
+	$(BIN)/python -m anomaly benchmark detection $(LOGS) --time-scale $(SCALE)
+	$(BIN)/python -m anomaly benchmark detection $(LOGS) --time-scale $(SCALE) --rules-off
+	$(BIN)/python -m benchmarks.quality_public $(SETS)
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

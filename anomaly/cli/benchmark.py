@@ -241,16 +241,22 @@ def _lines(report: Report) -> Iterator[str]:
     for one in report.false:
         if one.kind is FindingKind.BEHAVIOUR or one.severity.rank >= Severity.MEDIUM.rank:
             yield f"False        {one.kind.value} {one.severity.value} {one.name} {one.entity} {one.start:%H:%M:%S}"
-    for met in report.met:
-        if met.missed:
-            also = f" (rules: {', '.join(met.rules)})" if met.rules else ""
-            yield f"Missed       {met.episode.scenario} at {met.episode.begins:%H:%M:%S} by behaviour: {met.missed}{also}"
+    if report.outcome.untrained:
+        return
+    for tally in report.scenarios:
+        for met in tally.met if not tally.by_behaviour else ():
+            rules = ", ".join(met.rules[:3]) or "none"
+            if met.missed:
+                yield f"Missed       by behaviour {met.episode.scenario} at {met.episode.begins:%H:%M:%S}: {met.missed} (rules: {rules})"
 
 
 def _promise(report: Report) -> Iterator[str]:
     outcome, judged = report.outcome, report.outcome.judged
     if outcome.untrained:
-        yield f"Behaviour    not judged: {outcome.untrained} A later --train-until or a larger --time-scale may help."
+        yield (
+            f"Behaviour    not judged: {outcome.untrained} Shorter windows (--span or a larger --time-scale) or a later "
+            "--train-until may help."
+        )
     if judged is None:
         return
     line = judged.threshold

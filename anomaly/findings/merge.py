@@ -37,7 +37,8 @@ Event = tuple[datetime, UUID]
 class Days:
     """The budget's days: their length, when the first began, how many stories one has room for, and where the log ends.
 
-    A day that the log covers in part has room for that part (`origin` and `horizon`); without a horizon every day is whole.
+    The first day is whole however little of it there is; a later one that the log covers in part has room for that part
+    (`origin` and `horizon`). Without a horizon every day is whole.
     """
 
     length: timedelta = timedelta(days=1)
@@ -51,7 +52,7 @@ class Days:
 
     def room(self, start: datetime) -> int:
         """This will return how many stories the day that begins at `start` has room for."""
-        if self.horizon is None:
+        if self.horizon is None or start <= self.origin:
             return int(self.most)
         covered = min(max((self.horizon - start) / self.length, 0.0), 1.0)
         return int(self.most * covered + 1e-9)
@@ -126,7 +127,11 @@ def home_of(piece: Story, stories: Iterable[Story], days: Days) -> Story | None:
     for story in alike:
         known = story.finding
         followed = known.start < fresh.start <= known.end + days.length
-        if followed and fresh.start < known.start + LONGEST * days.length and known.state not in {BELOW, CLOSED}:
+        if (
+            followed
+            and fresh.start < known.start + LONGEST * days.length
+            and known.state not in {BELOW, CLOSED}
+        ):
             return story
     return None
 

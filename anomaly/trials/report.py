@@ -99,8 +99,9 @@ class Report:
         )
 
     def a_day(self, kind: FindingKind | None = None, at_least: Severity = Severity.INFO) -> float | None:
-        """This will return the same for a day of the budget; None when no time was judged."""
-        return self.count(kind, at_least) / self.days if self.days > 0 else None
+        """This will return the same for a day of the budget, a log of less than a day counting as one; None when no time was
+        judged."""
+        return self.count(kind, at_least) / max(self.days, 1.0) if self.days > 0 else None
 
 
 def report_of(outcome: Outcome, episodes: Sequence[Episode], plan: Plan, in_log: frozenset[str]) -> Report:

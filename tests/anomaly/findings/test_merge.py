@@ -155,5 +155,6 @@ def test_a_day_in_part_has_room_for_its_part():
     days = Days(most=10, origin=START, horizon=START + 30 * HOUR)
 
     assert days.room(START) == 10
+    assert Days(most=10, origin=START, horizon=START + HOUR).room(START) == 10
     assert days.room(START + 24 * HOUR) == 2
     assert days.room(START + 48 * HOUR) == 0

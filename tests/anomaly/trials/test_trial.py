@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,6 @@ import zstandard
 import anomaly
 from anomaly.rules import RuleSet, pack
 from anomaly.trials import Plan, load_labels, present_ids, report_of, run_trial, summary
-from anomaly.trials.causes import names_cause
 from models import Budget
 
 DEMO = Path(anomaly.__file__).parent / "demo"
@@ -62,16 +63,10 @@ def test_behaviour_alone_finds_most_attacks_within_the_budget_and_names_them_rig
     assert figures["findings"]["behaviour"]["false"] == 0
     found = [met for met in judged.met if met.behaviour]
     assert sum(bool(met.behaviour_cause) for met in found) >= 0.8 * len(found) > 0
-    # A third of a day has room for four of the seventeen; what has none is kept below, and said.
-    with_room = {met.episode.scenario for met in found}
-    below = [one for one in judged.outcome.below if names_something(one, judged)]
-    assert len(with_room) >= 4
-    assert len(with_room) + len(below) >= 0.6 * 17
+    # A day has room for ten of the seventeen; what has none is kept below, and said.
+    assert figures["scenarios"]["behaviour"]["found"] >= 9
+    assert len(judged.outcome.below) == judged.outcome.judged.full
     assert all(met.missed for met in judged.met if not met.behaviour)
-
-
-def names_something(finding, report):
-    return any(names_cause(finding, met.episode.techniques) for met in report.met)
 
 
 def test_a_second_judging_changes_nothing(database, folder, judged):
@@ -133,3 +128,23 @@ def test_a_folder_without_labels_is_refused_in_words(tmp_path):
 
     assert done.returncode == 1
     assert "labels.jsonl" in done.stderr
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_being_interrupted_leaves_nothing_behind_either(folder, tmp_path, ending):
+    command = [sys.executable, "-m", "anomaly", "benchmark", "detection", str(folder), "--time-scale", "60"]
+    running = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+        start_new_session=True,
+    )
+    for line in running.stderr:
+        if line.startswith("reading"):
+            break
+    os.killpg(running.pid, ending)
+    running.communicate(timeout=60)
+
+    assert running.returncode in {130, 143}
+    assert list(tmp_path.iterdir()) == []
