@@ -4,7 +4,8 @@ Verdicts are bounded threefold, so that nobody can whiten an attack technique by
 
 - a window moves by at most so many nats, whatever the number of verdicts (`training.feedback`);
 - of the verdicts "benign" and "false alarm" on one technique at most so many are heard (`training.verdicts_per_technique`);
-- a training whose lessons would hide the same deed *by somebody unknown* is made again without the verdicts on that technique.
+- a training whose lessons would hide the same deed, done *by somebody unknown and several times over*, is made again without the
+  verdicts on that technique.
 
 Confirmed attacks and planted deviations that were found must still be found, or the lessons are refused.
 """
@@ -35,6 +36,7 @@ from anomaly.store.windows import Span, read_windows
 from anomaly.windows.peers import groups_of
 from anomaly.windows.window import Windows
 from models import Model
+from models.layout import Treatment
 from training import Candidate, Matrix
 from training.evaluate import judge_matrix
 from training.feedback import Reviewed
@@ -48,6 +50,8 @@ Train = Callable[[Reviewed | None], Candidate]
 REMEMBERED: Final = timedelta(days=180)
 """How far back verdicts are heard: habits of half a year ago are no witness."""
 NO_TECHNIQUE: Final = "no technique"
+TIMES: Final = 4.0
+"""How many times over a stranger does the deed that no verdicts may hide: what is four times as much was never judged harmless."""
 STRANGER: Final = -1
 """An entity, and a peer group, that no model knows."""
 
@@ -83,7 +87,7 @@ class Heard:
     confirmed_windows: int
     vanished: tuple[UUID, ...]
     whitened: tuple[str, ...]
-    """Techniques on which verdicts were not heard, because the same deed by a stranger would have gone unseen."""
+    """Techniques on which verdicts were not heard, because the deed done by a stranger would have gone unseen."""
     passed_over: dict[str, int]
     reason: str
 
@@ -223,29 +227,43 @@ def stacked(parts: Sequence[Matrix]) -> Matrix:
 
 
 def train_hearing(train: Train, verdicts: Verdicts, jobs: int = 1) -> tuple[Candidate, Heard]:
-    """This will train with the verdicts, and again without those on techniques that they would whiten."""
+    """This will train with the verdicts, and again without those on techniques that they would whiten.
+
+    Takes one more training, without any verdict, to compare with, only where something may have been whitened.
+    """
     hidden: frozenset[str] = frozenset()
+    plain: Candidate | None = None
     while True:
         heard = verdicts.without(hidden)
         candidate = train(heard.reviewed if heard.rows else None)
-        lost = whitened(candidate, heard, jobs)
-        if not lost:
-            return candidate, _told_of(candidate, heard, hidden)
-        hidden |= lost
+        if whitened(candidate, heard, None, jobs):
+            plain = plain or train(None)
+            if lost := whitened(candidate, heard, plain, jobs):
+                hidden |= lost
+                continue
+        return candidate, _told_of(candidate, heard, hidden)
 
 
-def whitened(candidate: Candidate, verdicts: Verdicts, jobs: int = 1) -> frozenset[str]:
-    """This will return the techniques of harmless verdicts whose deed, done by a stranger, only the lessons would hide."""
+def whitened(
+    candidate: Candidate, verdicts: Verdicts, plain: Candidate | None = None, jobs: int = 1
+) -> frozenset[str]:
+    """This will return the techniques of harmless verdicts whose deed, done four times over by a stranger, lessons hide.
+
+    `plain` was trained without verdicts. Without it the candidate with its lessons taken off stands for that, which marks too much:
+    its calibration has heard them.
+    """
     taught = candidate.taught
     if verdicts.reviewed is None or taught is None or not taught.strength:
         return frozenset()
     rows = np.flatnonzero(~verdicts.reviewed.true)
     part = verdicts.reviewed.matrix.part(rows)
     nobody = np.full(len(part), STRANGER, dtype=np.int64)
-    deeds = replace(part, entity=nobody, group=nobody)
+    counted = np.array([one.treatment is Treatment.RELATIVE for one in part.layout])
+    deeds = replace(part, values=np.where(counted, TIMES, 1.0) * part.values, entity=nobody, group=nobody)
     every = np.arange(len(deeds))
     line = candidate.report.threshold.p_value
-    seen = judge_matrix(_unlearned(candidate.model), deeds, every, jobs) <= line
+    before = plain.model if plain else _unlearned(candidate.model)
+    seen = judge_matrix(before, deeds, every, jobs) <= (plain.report.threshold.p_value if plain else line)
     still = judge_matrix(candidate.model, deeds, every, jobs) <= line
     hidden = rows[np.flatnonzero(seen & ~still)]
     return frozenset(name for row in hidden for name in techniques_of(verdicts.rows[int(row)]))
@@ -274,7 +292,9 @@ def _told_of(candidate: Candidate, verdicts: Verdicts, hidden: frozenset[str]) -
     )
     reason = taught.reason if taught else "No verdicts to hear."
     if hidden:
-        reason += f" Not heard, for they would have hidden the same deed by a stranger: {', '.join(sorted(hidden))}."
+        reason += (
+            f" Not heard, for they would have hidden the deed of a stranger: {', '.join(sorted(hidden))}."
+        )
     if verdicts.passed_over:
         more = ", ".join(f"{count} on {name}" for name, count in sorted(verdicts.passed_over.items()))
         reason += f" Passed over beyond the bound: {more}."
