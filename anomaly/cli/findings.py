@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +15,8 @@ from anomaly.cli.output import Column, Format, Output, cell, visible, write_json
 if TYPE_CHECKING:
     from anomaly.findings.finding import Finding
     from anomaly.store.search import Found
+
+_WIDE = 160
 
 app = App(name="findings", help="What rules matched and what deviates: list it, look at one.")
 
@@ -79,17 +83,34 @@ def listed(
         columns = [
             Column("id", wrap=False),
             Column("severity", wrap=False),
-            Column("score", right=True),
             Column("kind", wrap=False),
             Column("start", wrap=False),
             Column("entity"),
-            Column("reason"),
-            Column("count", "events", right=True),
+            Column("title", "what"),
+            *([Column("reason")] if _room_for_reasons() else []),
+            Column("count", "events", right=True, wrap=False),
         ]
         rows = [{**_json(one), "id": str(one.id)[:8], "kind": one.kind.value} for one in found]
         write_table(rows, columns, empty="No findings: nothing matched a rule, and nothing deviates.")
     if total > len(found):
         current().say(f"{len(found)} of {total}; --limit shows more.")
+
+
+_EVENT_COLUMNS = (
+    *("time", "user", "acting_as", "verb", "resource", "namespace", "name", "code"),
+    *("address", "agent", "audit_id"),
+)
+
+
+def _says_something(key: str, rows: list[dict[str, object]]) -> bool:
+    """A column that is empty, or names the one entity again in each row, only takes room."""
+    values = {row[key] for row in rows}
+    return len(values) > 1 if key == "user" else values != {None}
+
+
+def _room_for_reasons() -> bool:
+    """A reason is a paragraph: in a narrow terminal it would leave no room for anything else."""
+    return not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _WIDE
 
 
 @app.command
@@ -125,11 +146,8 @@ def show(
     write_text("\n".join(_page(one)))
     if behind:
         write_text(f"\nEvents ({len(behind)} of {one.count:,}, oldest first)")
-        columns = [
-            Column(key)
-            for key in ("time", "user", "verb", "resource", "namespace", "name", "code", "audit_id")
-        ]
-        write_table([_event(event) for event in behind], columns)
+        rows = [_event(event) for event in behind]
+        write_table(rows, [Column(key) for key in _EVENT_COLUMNS if _says_something(key, rows)])
     else:
         current().say("Its events are no longer kept.")
 
