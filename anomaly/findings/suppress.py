@@ -46,7 +46,7 @@ class Suppression:
             and self.cluster_id in {None, one.cluster_id}
             and (self.name is None or matches(self.name, one.name))
             and (self.entity is None or matches(self.entity, one.entity))
-            and (self.namespace is None or one.namespaces == {self.namespace})
+            and (self.namespace is None or one.namespaces == frozenset({self.namespace}))
         )
 
 

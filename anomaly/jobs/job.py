@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 from anomaly.errors import AnomalyError
 from anomaly.jobs.schedule import Schedule
-from anomaly.ranking import Ranking
-from anomaly.reigning import Reigning
 from anomaly.settings import Settings
 from anomaly.store.database import Database
+
+if TYPE_CHECKING:
+    from anomaly.ranking import Ranking
+    from anomaly.reigning import Reigning
 
 Detail = Mapping[str, object]
 
@@ -33,14 +38,38 @@ class JobStopped(AnomalyError):
     """The program was told to stop in the middle of a job; whoever leads next takes it again."""
 
 
+class Shared:
+    """What runs of jobs share for as long as the program lives: the models in use, and what was heard. Made when first asked for,
+    since a replica that stands by, or only folds, needs no forests."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+
+    @cached_property
+    def reigning(self) -> Reigning:
+        """The judges of the models in use."""
+        from anomaly.reigning import Reigning
+        from models import Budget
+
+        budget = Budget(per_day=self._settings.scoring.findings_per_day)
+        return Reigning(self._database, self._settings.windows.span, budget, time.monotonic)
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """What ranks open findings by verdicts."""
+        from anomaly.ranking import Ranking
+
+        return Ranking(self._database, self._settings.training.verdicts_per_technique)
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a job works with. `say` takes progress, one line a step, and raises JobStopped when the program is to stop."""
 
     settings: Settings
     database: Database
-    reigning: Reigning
-    ranking: Ranking
+    shared: Shared
     scheduled_at: datetime
     now: datetime
     say: Callable[[str], None]

@@ -24,14 +24,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from anomaly.bootstrap import open_database
 from anomaly.errors import AnomalyError
-from anomaly.jobs.job import Detail, Job, JobFailed, JobStopped, Work, all_jobs
+from anomaly.jobs.job import Detail, Job, JobFailed, JobStopped, Shared, Work, all_jobs
 from anomaly.jobs.leader import Leadership
-from anomaly.ranking import Ranking
-from anomaly.reigning import Reigning
 from anomaly.settings import Settings
 from anomaly.store.database import Database
 from anomaly.store.job_runs import CRASHED, FAILED, MOST_ATTEMPTS, OK, Run, bury, claimed, finish, last_run
-from models import Budget
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +73,7 @@ class Runner:
         self._leading = leading
         self._clock = clock
         self._leadership = Leadership(database.dedicated)
-        budget = Budget(per_day=settings.scoring.findings_per_day)
-        self._reigning = Reigning(database, settings.windows.span, budget, time.monotonic)
-        self._ranking = Ranking(database, settings.training.verdicts_per_technique)
+        self._shared = Shared(settings, database)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(AT_ONCE)},
@@ -187,8 +182,7 @@ class Runner:
         work = Work(
             self.settings,
             self.database,
-            self._reigning,
-            self._ranking,
+            self._shared,
             run.scheduled_at,
             self._clock(),
             heard,

@@ -35,7 +35,7 @@ def _run(work: Work) -> Detail:
 
 
 def _score(work: Work, cluster: Cluster) -> dict[str, object]:
-    reigning = work.reigning.judge(cluster.id)
+    reigning = work.shared.reigning.judge(cluster.id)
     if reigning is None:
         return {"model": None}
     with work.database.begin() as session:
@@ -46,7 +46,7 @@ def _score(work: Work, cluster: Cluster) -> dict[str, object]:
     for span in _spans(due, reigning):
         judged = judge(work.database, reigning, span, work.say)
         windows, new = windows + judged.windows, new + judged.new
-    ranked = work.ranking.renew(reigning, work.now, found_more=new > 0)
+    ranked = work.shared.ranking.renew(reigning, work.now, found_more=new > 0)
     return {"model": reigning.kept.id, "due": len(due), "judged": windows, "new": new, "ranked": ranked}
 
 
