@@ -134,8 +134,7 @@ def _write_raw(found: list[Any]) -> None:
     for one in found:
         # Decoded and written again: raw bytes could hold anything, a terminal escape too.
         try:
-            event = json.loads(one.raw)
+            write_json_line(json.loads(one.raw))
         except (ValueError, RecursionError):
-            # A body is kept as it came, and nothing in it is looked at before somebody asks.
-            event = {"audit_id": one.audit_id, "raw": one.raw.decode("utf-8", "backslashreplace")}
-        write_json_line(event)
+            # An event is kept as it came, and what nobody looked at yet may be no text at all.
+            write_json_line({"raw": one.raw.decode("utf-8", "backslashreplace")})

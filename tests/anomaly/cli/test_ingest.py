@@ -71,10 +71,6 @@ BAD = {
     "code is a text": spoiled(b'"code":200', b'"code":"200"'),
     "code is a fraction": spoiled(b'"code":200', b'"code":200.5'),
     "code has 6,000 digits": spoiled(b'"code":200', b'"code":1' + b"0" * 6_000),
-    "lone surrogate": spoiled(b"alice@example.com", b"a\\ud800b"),
-    "invalid UTF-8 in the user": spoiled(b"alice@example.com", b"a\xffb"),
-    "invalid UTF-8 in the URI": spoiled(b"/api/v1", b"/\xff/v1"),
-    "deep nesting": spoiled(b'"spec":{', b'"deep":' + b"[" * 200_000 + b"]" * 200_000 + b',"spec":{'),
     "deep and never closed": b'{"a":' * 100_000,
     "leap second": spoiled(b"09:00:00.000000Z", b"23:59:60.000000Z"),
     "time is a number": spoiled(b'"2026-03-02T09:00:00.000000Z"', b"1772442000"),
@@ -140,6 +136,27 @@ def test_what_is_only_odd_is_an_event_like_any_other(in_cluster, tmp_path, case)
     assert in_cluster("findings", "list").code == 0
 
 
+HARD = {
+    "lone surrogate": spoiled(b"alice@example.com", b"a\\ud800b"),
+    "invalid UTF-8 in the user": spoiled(b"alice@example.com", b"a\xffb"),
+    "invalid UTF-8 in the URI": spoiled(b"/api/v1", b"/\xff/v1"),
+    "deep nesting": spoiled(b'"spec":{', b'"deep":' + b"[" * 200_000 + b"]" * 200_000 + b',"spec":{'),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_what_is_hard_to_read_is_an_event_or_put_aside_and_never_in_the_way(in_cluster, tmp_path, case):
+    path = tmp_path / "audit.log"
+    path.write_bytes(b"\n".join([GOOD[1], HARD[case], GOOD[2]]) + b"\n")
+    kept, duplicates, aside = counts(in_cluster("ingest", path, json=True))
+    assert (kept >= 2, duplicates, kept + aside) == (True, 0, 3)
+    assert len(in_cluster("quarantine", "list", json=True).data) == aside
+    for options in ((), ("--raw",), ("--output", "json")):
+        done = in_cluster("events", "--all-stages", *options)
+        assert done.code == 0, done.err
+    assert in_cluster("events", "--all-stages", "--count", json=True).data == {"count": kept}
+
+
 def test_an_event_too_large_to_hold_is_noted_and_reading_goes_on(anomaly, ingest, tmp_path):
     path = tmp_path / "audit.log"
     huge = raw_event(agent="x" * (33 << 20))
@@ -166,7 +183,15 @@ def test_a_gzip_bomb_costs_time_but_no_memory_and_hides_nothing(ingest, tmp_path
     assert ingest(path, "--workers", "0") == (3, 0, 1)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n \n", gzip.compress(b""), b"\xef\xbb\xbf"])
+EMPTY = {
+    "nothing": b"",
+    "blank lines": b"\n\n \n",
+    "packed": gzip.compress(b"", mtime=0),
+    "a mark": b"\xef\xbb\xbf",
+}
+
+
+@pytest.mark.parametrize("content", EMPTY.values(), ids=EMPTY)
 def test_an_empty_file_is_no_failure(in_cluster, tmp_path, content):
     path = tmp_path / "audit.log"
     path.write_bytes(content)
@@ -201,7 +226,11 @@ def test_a_file_one_may_not_read_is_said_so(anomaly, tmp_path):
     assert (done.code, "Permission denied" in done.err) == (1, True)
 
 
-@pytest.mark.parametrize("pack_it", [gzip.compress, zstandard.ZstdCompressor().compress, lambda data: data])
+@pytest.mark.parametrize(
+    "pack_it",
+    [gzip.compress, zstandard.ZstdCompressor().compress, lambda data: data],
+    ids=["gz", "zst", "plain"],
+)
 def test_every_packing_gives_the_same_and_is_recognised_again(ingest, tmp_path, pack_it):
     lines = recorded(300)
     plain, packed = tmp_path / "audit.log", tmp_path / "audit.log.packed"
