@@ -11,6 +11,7 @@ from anomaly.cli.invocation import current
 from anomaly.cli.output import Column, Format, Output, visible, write_json, write_table, write_text
 from anomaly.cli.policy_input import read_bytes, read_events, read_needs, read_policy, say_all, simulated
 from anomaly.cli.policy_remarks import write_remarks
+from anomaly.cli.policy_stored import Stored, observed, stored_needs
 from anomaly.cli.policy_webhook import webhook
 from anomaly.errors import UsageError
 
@@ -29,7 +30,12 @@ Rules = Annotated[
     Path | None, Parameter(show_default=False, help="A rule file or folder instead of the pack.")
 ]
 Source = Annotated[
-    str, Parameter(allow_leading_hyphen=True, help="Observed events: a log, a folder of logs, or -.")
+    str | None,
+    Parameter(
+        allow_leading_hyphen=True,
+        show_default=False,
+        help="Observed events: a log, a folder of logs, or -; or --stored.",
+    ),
 ]
 Owners = Annotated[
     list[str] | None,
@@ -95,15 +101,24 @@ def explain(
 
 
 @app.command
-def simulate(policy: Path, source: Source, *, top: int = 20, output: Output = Format.TABLE) -> int:
-    """Run a policy over stored events: kept, lowered, dropped, bytes, by rule and by top talker.
+def simulate(
+    policy: Path,
+    source: Source = None,
+    *,
+    stored: Stored = None,
+    top: int = 20,
+    output: Output = Format.TABLE,
+) -> int:
+    """Run a policy over observed events: kept, lowered, dropped, bytes, by rule and by top talker.
 
     Parameters
     ----------
     top
         How many talkers to show.
     """
-    result = simulated(read_policy(policy), source)
+    rules_of = read_policy(policy)
+    with observed(source, stored) as events:
+        result = simulated(rules_of, events)
     talkers = [
         {"user": one.user, "action": one.action, "rule": one.rule, **_tally(one.tally)}
         for one in result.top(top)
@@ -123,12 +138,25 @@ def simulate(policy: Path, source: Source, *, top: int = 20, output: Output = Fo
 
 
 @app.command
-def coverage(policy: Path, *, rules: Rules = None, keep: Owners = None, output: Output = Format.TABLE) -> int:
-    """Say for each rule and feature family what it sees under a policy. Ends with 1 unless all see all."""
+def coverage(
+    policy: Path,
+    *,
+    rules: Rules = None,
+    keep: Owners = None,
+    stored: Stored = None,
+    output: Output = Format.TABLE,
+) -> int:
+    """Say for each rule and feature family what it sees under a policy. Ends with 1 unless all see all.
+
+    With --stored it is asked about the requests in the database instead of examples of all requests there can be.
+    """
     from anomaly.policy.coverage import Sight
     from anomaly.policy.coverage import coverage as covered
 
-    found = covered(read_policy(policy), read_needs(rules, keep))
+    needs = read_needs(rules, keep)
+    found = covered(
+        read_policy(policy), needs if stored is None or not stored.stored else stored_needs(needs, stored)
+    )
     if output is Format.JSON:
         write_json([item.as_json() for item in found])
     else:
@@ -218,7 +246,13 @@ def generate(
 
 
 @app.command
-def forecast(source: Source, *, policy: Path | None = None, output: Output = Format.TABLE) -> int:
+def forecast(
+    source: Source = None,
+    *,
+    policy: Path | None = None,
+    stored: Stored = None,
+    output: Output = Format.TABLE,
+) -> int:
     """Forecast events, bytes and disk a day from observed traffic.
 
     Parameters
@@ -232,7 +266,8 @@ def forecast(source: Source, *, policy: Path | None = None, output: Output = For
 
     sample: list[bytes] = []
     rules = read_policy(policy) if policy is not None else None
-    result = simulated(rules or Policy((Rule("RequestResponse"),)), source, sample, SAMPLE_BYTES)
+    with observed(source, stored) as events:
+        result = simulated(rules or Policy((Rule("RequestResponse"),)), events, sample, SAMPLE_BYTES)
     if rules is None:
         # As stored: every event is kept as it is, so nothing is unknown.
         result.total.unknown = result.received_wanted = 0

@@ -82,13 +82,15 @@ def read_events(source: str) -> Iterator[tuple[Event, bytes]]:
         current().say(f"{rejects:,} lines are no audit events and were left out.")
 
 
-def simulated(policy: Policy, source: str, sample: list[bytes] | None = None, most: int = 0) -> Simulation:
+def simulated(
+    policy: Policy, events: Iterable[tuple[Event, bytes]], sample: list[bytes] | None = None, most: int = 0
+) -> Simulation:
     """Run a policy over observed events. This will keep the first raw events in `sample`, up to `most` bytes."""
     from anomaly.policy.simulate import Simulator
 
     simulator = Simulator(policy)
     taken = 0
-    for event, raw in read_events(source):
+    for event, raw in events:
         simulator.add(event, len(raw))
         if sample is not None and taken < most:
             sample.append(raw)

@@ -44,7 +44,6 @@ _BY_COLUMN: Final = {
     "address": "address",
     "impersonated": "acting",
     "impersonatedUser.username": "acting",
-    "objectRef.name": "name",
 }
 
 
@@ -64,7 +63,6 @@ class Narrow:
     agent: str | None = None
     address: str | None = None
     acting: str | None = None
-    name: str | None = None
 
 
 class Replayed(msgspec.Struct, gc=False):
@@ -153,8 +151,6 @@ def _knowledge(narrow: Narrow, shape: Shape) -> Callable[[Field], Values | None]
 
     def known(asked: Field) -> Values | None:
         name = asked.name
-        if name == "objectRef.name" and narrow.name is not None:
-            return (narrow.name,) if narrow.name else ()
         if asked.of_shape is None:
             settled = narrow.level and narrow.verb is not None and narrow.resource is not None
             return () if settled and asked.possible is not None and not asked.possible(shape) else None

@@ -1,26 +1,15 @@
-"""Stored history read again: the narrow rows decide which chunks are worth decoding, worker processes decode them.
-
-A worker is a fork of the caller with a connection of its own. It gets numbers of chunks and answers with findings in the
-making, both as JSON through a pipe: nothing is pickled.
-"""
+"""Stored history read again: the narrow rows decide which chunks are worth decoding, worker processes decode them."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from multiprocessing.connection import Connection as Pipe
-from multiprocessing.connection import wait
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import msgspec
-import psycopg
 from psycopg import sql
 
-from anomaly.errors import AnomalyError
 from anomaly.events.decode import Decoded
 from anomaly.events.event import Event
 from anomaly.events.identity import UNAUTHENTICATED
@@ -29,25 +18,20 @@ from anomaly.findings.episodes import reason, told
 from anomaly.findings.finding import FindingKind, finding_id
 from anomaly.rules.compile import RuleSet
 from anomaly.rules.correlation import Correlation, Match
-from anomaly.rules.replay import EXAMPLES, Fed, Narrow, Replay, Replayed, columns_asked, may_match
-from anomaly.rules.replay_words import reader, words_of
+from anomaly.rules.replay import EXAMPLES, Fed, Narrow, Replayed, columns_asked, may_match
 from anomaly.store.batch import ALLOWED, FINAL, LEVELS, STAGES
-from anomaly.store.chunks import unpack_chunk
+from anomaly.store.replay_crew import Connect, Connection, Work, decode_chunk, run
 from anomaly.store.terms import LONGEST
 
-Connection = psycopg.Connection[tuple[object, ...]]
-Connect = Callable[[], Connection]
-_UNIT: Final = 8
-"""Chunks handed to a worker at a time."""
 _FEW: Final = 20_000
 """Events below which a second process is not worth its start."""
+_MOST_JUDGED: Final = 200_000
 _COLUMN: Final = {
     "namespace": "namespace_id",
     "username": "entity_id",
     "agent": "agent_id",
     "address": "address_id",
     "acting": "acting_id",
-    "name": "name_id",
 }
 _FIXED: Final = ("verb_id", "resource_id", "code", "stage", "level", "flags")
 
@@ -111,22 +95,6 @@ class Replayal:
     findings: list[ReplayFinding] = field(default_factory=list)
 
 
-class _Work(msgspec.Struct, gc=False):
-    """A chunk, and which of its events to decode (None: all)."""
-
-    cluster: int
-    day: date
-    chunk: int
-    ordinals: list[int]
-
-
-class _Done(msgspec.Struct, gc=False):
-    found: list[Replayed] = []
-    fed: list[Fed] = []
-    events: int = 0
-    fault: str = ""
-
-
 Progress = Callable[[int, int], None]
 
 
@@ -145,7 +113,7 @@ def replay(
     fed: list[Fed] = []
     done = 0
     crew = min(workers, 1 + made.candidates // _FEW)
-    for finished, events in _run(connect, rules, work, crew if crew > 1 else 0):
+    for finished, events in run(connect, rules, work, crew if crew > 1 else 0):
         for one in finished.found:
             place = (one.cluster, one.rule, one.group, one.bucket)
             if place in merged:
@@ -167,7 +135,7 @@ def replay(
 def stored_batches(connection: Connection, period: Period) -> Iterator[Decoded]:
     """This will yield every stored event of a period decoded again, a chunk at a time, oldest days first."""
     for work in _all(connection, period):
-        yield _decode(connection, work)
+        yield decode_chunk(connection, work)
 
 
 def stored_events(connection: Connection, period: Period) -> Iterator[tuple[Event, bytes]]:
@@ -181,7 +149,7 @@ def _all(
     period: Period,
     narrowed: sql.Composable | None = None,
     more: Sequence[object] = (),
-) -> list[_Work]:
+) -> list[Work]:
     """The chunks of a period with the places of their events in it, those only that meet `narrowed`."""
     where, values = period.where()
     statement = sql.SQL(
@@ -189,28 +157,39 @@ def _all(
         " FROM anomaly.event WHERE {} AND {} GROUP BY day, chunk_id ORDER BY day, chunk_id"
     ).format(where, narrowed or sql.SQL("true"))
     rows = connection.execute(statement, [*values, *more]).fetchall()
-    return [_Work(*row) for row in rows]  # type: ignore[arg-type]
+    return [Work(*row) for row in rows]  # type: ignore[arg-type]
 
 
-def _work(connection: Connection, rules: RuleSet, period: Period, made: Replayal) -> list[_Work]:
+def _columns(asked: Sequence[str]) -> list[str]:
+    return [*_FIXED, *(_COLUMN[name] for name in asked)]
+
+
+def _sorts(connection: Connection, period: Period, asked: Sequence[str]) -> list[tuple[object, ...]]:
+    """Every combination of the columns there is, with how many events have it."""
+    names = sql.SQL(", ").join(map(sql.Identifier, _columns(asked)))
+    where, values = period.where()
+    statement = sql.SQL("SELECT {0}, count(*) FROM anomaly.event WHERE {1} GROUP BY {0}").format(names, where)
+    return connection.execute(statement, values).fetchall()
+
+
+def _work(connection: Connection, rules: RuleSet, period: Period, made: Replayal) -> list[Work]:
     """The chunks that hold events which can match; counts them in `made`."""
     asked = columns_asked(rules)
-    if words_of(rules) is not None:
-        # There are as many names as objects: looking for a word in the raw event is cheaper than judging each.
-        asked = tuple(column for column in asked if column != "name")
-    columns = [*_FIXED, *(_COLUMN[name] for name in asked)]
+    sorts = _sorts(connection, period, asked)
+    if asked and len(sorts) * len(rules.rules) > _MOST_JUDGED:
+        # Judging sorts of events must stay cheaper than decoding the events.
+        asked = ()
+        sorts = _sorts(connection, period, asked)
+    columns = _columns(asked)
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    where, values = period.where()
-    sorts = connection.execute(
-        sql.SQL("SELECT {0}, count(*) FROM anomaly.event WHERE {1} GROUP BY {0}").format(names, where), values
-    ).fetchall()
     numbers = [tuple(int(str(value)) for value in row) for row in sorts]
     made.events = sum(row[-1] for row in numbers)
     texts = _texts(connection, numbers, columns)
     chosen = [row[:-1] for row in numbers if may_match(rules, _narrow(row, asked, texts))]
     if not chosen:
         return []
-    made.candidates = sum(row[-1] for row in numbers if row[:-1] in set(chosen))
+    open_ = set(chosen)
+    made.candidates = sum(row[-1] for row in numbers if row[:-1] in open_)
     if made.candidates == made.events:
         return _all(connection, period)
     condition = sql.SQL("({}) IN (SELECT * FROM unnest({}))").format(
@@ -250,9 +229,6 @@ def _narrow(row: tuple[int, ...], asked: Sequence[str], texts: dict[str, dict[in
         name: _whole((texts["entity"] if name == "username" else terms).get(number, ""))
         for name, number in zip(asked, others, strict=True)
     }
-    if (named := more.get("name")) is not None:
-        # NAME terms hold "resource namespace/name".
-        more["name"] = named.partition(" ")[2].partition("/")[2]
     if more.get("username") == UNAUTHENTICATED:
         # It stands for no name at all, and a real name could be the same.
         more["username"] = None
@@ -272,124 +248,6 @@ def _narrow(row: tuple[int, ...], asked: Sequence[str], texts: dict[str, dict[in
 def _whole(text: str) -> str | None:
     """None for a text that may have been changed when it was stored."""
     return None if len(text) >= LONGEST or "\u2400" in text or "?" in text else text
-
-
-def _decode(connection: Connection, work: _Work, may_hold: Callable[[bytes], bool] | None = None) -> Decoded:
-    row = connection.execute(
-        "SELECT data FROM anomaly.chunk WHERE day = %b AND id = %b", [work.day, work.chunk], binary=True
-    ).fetchone()
-    decoded = Decoded()
-    if row is not None:  # retention may have dropped the day meanwhile
-        assert isinstance(row[0], bytes)
-        raws = unpack_chunk(row[0])
-        for ordinal in work.ordinals:
-            raw = raws[ordinal]
-            if may_hold is None or may_hold(raw):
-                decoded.add(raw)
-    return decoded
-
-
-def _run(
-    connect: Connect, rules: RuleSet, work: Sequence[_Work], workers: int
-) -> Iterator[tuple[_Done, int]]:
-    units = [list(work[start : start + _UNIT]) for start in range(0, len(work), _UNIT)]
-    if not workers:
-        state, may_hold = Replay(rules), _filter(rules)
-        with connect() as connection:
-            for unit in units:
-                yield _unit(connection, state, may_hold, unit), sum(len(one.ordinals) for one in unit)
-        return
-    # A fork shares the rules and what is compiled of them.
-    context = multiprocessing.get_context("fork")
-    pipes: dict[Pipe, int] = {}
-    processes = []
-    try:
-        for _ in range(workers):
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_worker, args=(connect, rules, theirs, [*pipes, ours]), daemon=True
-            )
-            process.start()
-            theirs.close()
-            pipes[ours] = 0
-            processes.append(process)
-        yield from _share(pipes, units)
-    finally:
-        for pipe in pipes:
-            pipe.close()
-        for process in processes:
-            process.join(5)
-            if process.is_alive():
-                process.kill()
-
-
-def _share(pipes: dict[Pipe, int], units: list[list[_Work]]) -> Iterator[tuple[_Done, int]]:
-    waiting = iter(units)
-    busy: set[Pipe] = set()
-    decoder = msgspec.json.Decoder(_Done)
-
-    def give(pipe: Pipe) -> None:
-        unit = next(waiting, None)
-        if unit is not None:
-            pipe.send_bytes(msgspec.json.encode(unit))
-            pipes[pipe] = sum(len(one.ordinals) for one in unit)
-            busy.add(pipe)
-
-    for pipe in pipes:
-        give(pipe)
-    while busy:
-        for ready in wait(list(busy)):
-            pipe = next(one for one in busy if one is ready)
-            try:
-                done = decoder.decode(pipe.recv_bytes())
-            except (EOFError, OSError) as error:
-                raise AnomalyError(
-                    "A worker that read stored events ended; its memory may have run out."
-                ) from error
-            if done.fault:
-                raise AnomalyError(f"Reading stored events failed: {done.fault}")
-            busy.discard(pipe)
-            events = pipes[pipe]
-            give(pipe)
-            yield done, events
-
-
-def _worker(connect: Connect, rules: RuleSet, pipe: Pipe, others: list[Pipe]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for other in others:
-        other.close()
-    state, may_hold = Replay(rules), _filter(rules)
-    decoder = msgspec.json.Decoder(list[_Work])
-    connection: Connection | None = None
-    while True:
-        try:
-            unit = decoder.decode(pipe.recv_bytes())
-        except (EOFError, OSError):
-            return
-        try:
-            if connection is None:
-                connection = connect()
-            done = _unit(connection, state, may_hold, unit)
-        except Exception as fault:  # whatever it is, the caller says it
-            done = _Done(fault=f"{type(fault).__name__}: {fault}"[:400])
-        pipe.send_bytes(msgspec.json.encode(done))
-
-
-def _unit(
-    connection: Connection, state: Replay, may_hold: Callable[[bytes], bool] | None, unit: Sequence[_Work]
-) -> _Done:
-    events = 0
-    for work in unit:
-        decoded = _decode(connection, work, may_hold)
-        events += len(decoded.events)
-        state.feed(work.cluster, decoded)
-    connection.rollback()
-    return _Done(*state.take(), events)
-
-
-def _filter(rules: RuleSet) -> Callable[[bytes], bool] | None:
-    words = words_of(rules)
-    return reader(words) if words is not None else None
 
 
 def _finding(rules: RuleSet, one: Replayed) -> ReplayFinding:
