@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 app = App(name="benchmark", help="Measure the product on logs whose attacks are known.")
 
 _CLUSTER: Final = "benchmark"
+_AGAIN: Final = 2.0
+"""Seconds after which an ending that was not heard is said again."""
 _SHORTEST: Final = 10
 """Seconds: a shorter window holds hardly any requests."""
 
@@ -150,7 +152,6 @@ def _span(text: str) -> timedelta:
 def _own(given: Settings) -> Iterator[Settings]:
     """A data directory that is stopped and removed however the command ends, also when it is told to end (SIGTERM)."""
     import shutil
-    import signal
     import tempfile
 
     from anomaly.store.embedded import Embedded
@@ -159,18 +160,44 @@ def _own(given: Settings) -> Iterator[Settings]:
     parameters = {**given.database.parameters, "fsync": "off", "full_page_writes": "off"}
     database = given.database.model_copy(update={"url": None, "parameters": parameters})
     own = given.model_copy(update={"data_dir": folder / "data", "database": database})
-    before = signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(143)))
-    try:
-        yield own
-    finally:
-        # A second Ctrl-C must not leave a server behind.
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _ended_for_sure() as hold:
         try:
-            Embedded(own).stop()
+            yield own
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            signal.signal(signal.SIGINT, interrupt)
-            signal.signal(signal.SIGTERM, before)
+            hold()
+            try:
+                Embedded(own).stop()
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _ended_for_sure() -> Iterator[Callable[[], None]]:
+    """Ctrl-C and SIGTERM raise until they are heard: Python drops what is raised while it forks or collects garbage. What is
+    yielded holds them off, so that a second Ctrl-C does not keep the clearing up from its end."""
+    import signal
+    from types import FrameType
+
+    ending: list[BaseException] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGALRM:
+            ending[:] = [KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)]
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        raise ending[0]
+
+    def hold() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+
+    heard = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    before = {number: signal.signal(number, end) for number in heard}
+    try:
+        yield hold
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def _long(plan: Plan) -> str:

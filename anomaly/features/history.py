@@ -63,7 +63,9 @@ class History:
             return cls.none()
         words, span_us = vocabulary or blocks[-1].vocabulary, blocks[0].span_us
         sample = [block.sample(max(SAMPLE // len(blocks), 1)) for block in blocks]
-        peers = peer_groups(entities, sample[0] if len(sample) == 1 else Windows.joined(words, sample, span_us))
+        peers = peer_groups(
+            entities, sample[0] if len(sample) == 1 else Windows.joined(words, sample, span_us)
+        )
         circles = Circles.of(firsts, peers, words, span_us)
         pieces = (piece for block in blocks for piece in block.blocks(BLOCK))
         return cls(firsts, circles, Mixes.of(pieces, until_us), peers)

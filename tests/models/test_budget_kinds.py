@@ -1,0 +1,46 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.budget import Budget, KindRate, threshold_for, threshold_over
+from models.errors import ModelError
+
+rates = st.lists(
+    st.builds(KindRate, st.just("kind"), st.floats(1, 5_000), st.integers(20, 50_000)), min_size=1, max_size=5
+)
+
+
+@given(rates, st.integers(1, 30))
+def test_the_expected_day_lies_within_the_budget_and_its_own_interval(found, most):
+    threshold = threshold_over(Budget(most), found)
+
+    assert threshold.expected <= most
+    assert threshold.low <= threshold.high
+    assert threshold.low <= threshold.expected + 1
+    assert threshold.promised is not bool(threshold.unproven)
+
+
+@given(rates)
+def test_a_larger_budget_never_lowers_the_line(found):
+    lines = [threshold_over(Budget(most), found).p_value for most in (2, 5, 10, 20)]
+
+    assert lines == sorted(lines)
+
+
+def test_one_kind_of_many_windows_agrees_with_the_plain_threshold():
+    alone = threshold_over(Budget(10), [KindRate("human", 1_200, 25_000)])
+
+    assert alone.p_value == pytest.approx(threshold_for(Budget(10), 1_200, 25_000).p_value, rel=0.02)
+    assert alone.promised
+
+
+def test_few_calibration_windows_lower_the_line_and_are_named():
+    few, many = (threshold_over(Budget(10), [KindRate("human", 2_000, count)]) for count in (60, 60_000))
+
+    assert few.p_value < many.p_value
+    assert few.unproven == ("human",) and not few.promised
+
+
+def test_without_windows_there_is_no_line():
+    with pytest.raises(ModelError):
+        threshold_over(Budget(10), [KindRate("human", 0.0, 10)])
