@@ -86,16 +86,16 @@ def threshold_over(budget: Budget, rates: Sequence[KindRate]) -> Threshold:
     """
     if budget.per_day <= 0 or not 0 < budget.assurance < 1 or not any(one.windows_a_day > 0 for one in rates):
         raise ModelError("A budget needs more than 0 alerts a day, an assurance within 0..1, and windows.")
-    low, high = log(_LEAST), log(0.5)
+    windows = sum(one.windows_a_day for one in rates)
+    # Few calibration windows make so wide a law that a far too high line would pass by its many empty days: the mean is held too.
+    low, high = log(_LEAST), log(min(0.5, budget.per_day / windows))
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        law = _law(exp(middle), rates, budget)
-        low, high = (
-            (middle, high) if law[: int(budget.per_day) + 1].sum() >= budget.assurance else (low, middle)
-        )
+        within = _law(exp(middle), rates, budget)[: int(budget.per_day) + 1].sum()
+        low, high = (middle, high) if within >= budget.assurance else (low, middle)
     p_value = exp(low)
     sums = np.cumsum(_law(p_value, rates, budget))
-    expected = sum(one.windows_a_day for one in rates) * p_value
+    expected = windows * p_value
     unproven = tuple(one.kind for one in rates if p_value * (one.calibrated_on + 1) < 1)
     fewest, most = (float(np.searchsorted(sums, quantile)) for quantile in (0.05, 0.95))
     return Threshold(p_value, expected, fewest, most, not unproven, unproven)
