@@ -172,11 +172,11 @@ def _made(
     end: datetime,
     now: datetime,
 ) -> RuleException:
+    from anomaly.bootstrap import load_rules
     from anomaly.findings.exceptions import RuleException, checked
-    from anomaly.rules import pack
 
     made = RuleException(rule, owner, reason, end, cluster, entity, namespace, name)
-    return checked(made, now, pack().by_id)
+    return checked(made, now, load_rules(current().settings()).by_id)
 
 
 def _end(text: str, now: datetime) -> datetime:
@@ -189,13 +189,14 @@ def _end(text: str, now: datetime) -> datetime:
 
 
 def _tried(connection: Connection, exception: RuleException, now: datetime, days: int) -> Preview:
+    from anomaly.bootstrap import load_rules
     from anomaly.errors import UsageError
-    from anomaly.rules import pack
     from anomaly.store.exceptions import preview as tried
 
     if not 1 <= days <= 3660:
         raise UsageError("--days must be between 1 and 3660.")
-    return tried(connection, exception, pack().by_id, now - timedelta(days=days), now)
+    rules = load_rules(current().settings()).by_id
+    return tried(connection, exception, rules, now - timedelta(days=days), now)
 
 
 def _sentence(found: Preview, days: int) -> str:

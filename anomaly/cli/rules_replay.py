@@ -36,7 +36,7 @@ def replay(
     Parameters
     ----------
     rules
-        A rule file, a folder of rules, or the id of a rule of the pack.
+        A rule file, a folder of rules, or the id of a rule in use.
     since
         2026-11-23, 2026-11-23T10:30:00Z, or 30m, 6h, 7d for so long ago; until likewise.
     examples
@@ -98,19 +98,21 @@ def replay(
 
 def _chosen(text: str) -> RuleSet:
     """Rules at a path; otherwise the rule of the pack of that id, for a correlation with the rules it reads."""
+    from anomaly.bootstrap import load_rules
     from anomaly.errors import NotFound
-    from anomaly.rules import Correlation, RuleSet, load, pack
+    from anomaly.rules import Correlation, RuleSet, load
     from anomaly.rules.problem import closest
 
     if Path(text).exists():
         return load(text)
-    one = pack().by_id.get(text)
+    known = load_rules(current().settings())
+    one = known.by_id.get(text)
     if one is None:
-        hint = closest(text, pack().by_id) or "`anomaly rules list`"
+        hint = closest(text, known.by_id) or "`anomaly rules list`"
         raise NotFound(f"there is no file, folder or rule {text}", hint=hint)
     if not isinstance(one, Correlation):
         return RuleSet((one,))
-    fed = tuple(rule for rule in pack().rules if rule.id in one.rules)
+    fed = tuple(rule for rule in known.rules if rule.id in one.rules)
     return RuleSet(fed, (one,))
 
 

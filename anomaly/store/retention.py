@@ -42,6 +42,7 @@ def apply_retention(
         _delete(connection, "finding", now - settings.findings),
         _delete(connection, "quarantine", now - settings.quarantine),
     )
+    _delete(connection, "held_finding", now - settings.findings)
     connection.rollback() if dry_run else connection.commit()
     return dropped
 
@@ -49,6 +50,7 @@ def apply_retention(
 _DELETES = {
     "entity_window": "DELETE FROM anomaly.entity_window WHERE start_at < %s",
     "finding": "DELETE FROM anomaly.finding WHERE end_at < %s AND state = 'closed'",
+    "held_finding": "DELETE FROM anomaly.held_finding WHERE end_at < %s",
     "quarantine": "DELETE FROM anomaly.quarantine WHERE last_at < %s",
 }
 
