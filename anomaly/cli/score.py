@@ -40,6 +40,7 @@ def score(
     from anomaly.cli.moment import clock, moment
     from anomaly.errors import UsageError
     from anomaly.nightly import judge, load_judge, strangest_below
+    from anomaly.ranking import Ranking
     from anomaly.store.windows import Span
     from models import Budget
 
@@ -60,6 +61,7 @@ def score(
                 rows.extend(_below(one.name, each) for each in found)
                 continue
             judged = judge(database, judging, span, current().say)
+            Ranking(database, settings.training.verdicts_per_technique).renew(judging, now, found_more=True)
             rows.append(
                 {
                     "cluster": one.name,

@@ -173,3 +173,20 @@ def test_a_suppression_of_everything_is_refused(anomaly):
 
     assert code == 2
     assert "needs a name or an entity" in err
+
+
+def test_a_false_alarm_makes_alike_findings_sink_when_windows_are_scored(town, ask):
+    for who in ("ann1", "ann2", "ann3"):
+        town.keep(*theft(who, town.now, 12))
+    ask("score", "--since", "5m")
+    first, second, third = ask("findings", "list", "--name", "secrets_enumerated")
+    ask("triage", "close", first["id"], "--verdict", "false_alarm")
+    ask("triage", "close", second["id"], "--verdict", "false_alarm")
+    ask("score", "--since", "5m")
+    with town.database.connection() as connection:
+        heard = dict(
+            connection.execute("SELECT finding_id::text, heard_score FROM anomaly.triage").fetchall()
+        )
+
+    assert heard[third["id"]] < third["score"]
+    assert heard[first["id"]] is None
