@@ -52,6 +52,8 @@ class _Group:
     correlation: Correlation
     values: tuple[str, ...]
     times: list[int] = field(default_factory=list)
+    fresh: set[tuple[str, str]] = field(default_factory=set)
+    """(event key, rule) of the new matches"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def _captured(
                 if group is None:
                     group = groups[key] = _Group(batch.cluster_id, correlation, match.group)
                 group.times.append(match.time)
+                group.fresh.add((match.key, match.rule))
                 yield (
                     *(match.time, key, event_key, value_key(match.value)),
                     *(known.entity_id, batch.cluster_id, one.rule.id),
@@ -189,10 +192,12 @@ def _renew(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, 
         found = told(
             group.cluster_id, group.correlation, group.values, [one.match for one in stored[key]], group.times
         )
+        known = _written(group, stored[key])
         undone += to_replace(group.cluster_id, group.correlation, group.values, group.times)
         for one in found:
             start = [match for match in one.members if match.time == one.start_us]
-            events = {UUID(hex=match.key): match.time for match in one.members}
+            there = known.get(one.id, frozenset())
+            events = {UUID(hex=match.key): match.time for match in one.members if match.key not in there}
             changes.append(_Change(group, one, min(entities[match] for match in start), events))
     if undone:
         staying = {change.told.id for change in changes}
@@ -204,6 +209,15 @@ def _renew(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, 
             cursor, cluster_id, [_candidate(one) for one in changes if one.group.cluster_id == cluster_id]
         )
     _write(cursor, sorted((one for one in changes if one.told.id not in held), key=lambda one: one.told.id))
+
+
+def _written(group: _Group, stored: Sequence[_Stored]) -> dict[UUID, frozenset[str]]:
+    """The events that whoever added before has written as evidence: in a flood that is nearly all there is to write."""
+    if not only_grows(group.correlation):
+        return {}
+    before = [one.match for one in stored if (one.match.key, one.match.rule) not in group.fresh]
+    found = told(group.cluster_id, group.correlation, group.values, before)
+    return {one.id: frozenset(match.key for match in one.members) for one in found}
 
 
 def _candidate(change: _Change) -> Candidate:

@@ -160,7 +160,7 @@ def test_two_writers_at_once_miss_nothing(database, kind):
         thread.start()
     for thread in threads:
         thread.join()
-    assert not faults
+    assert not faults, faults
     found = expected(rules, cluster, raws)
     assert found
     assert stored(database) == found
