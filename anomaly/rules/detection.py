@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import re2  # type: ignore[import-untyped]
+import re2
 from sigma.conditions import ConditionAND, ConditionIdentifier, ConditionNOT, ConditionOR, ConditionSelector
 from sigma.modifiers import SigmaEndswithModifier, SigmaStartswithModifier
 from sigma.policy import SigmaPolicy

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 Found = Callable[[str], bool]
 

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from anomaly.errors import SettingsInvalid
-from anomaly.events.key import EPOCH, microseconds
+from anomaly.events.key import EPOCH
 from anomaly.store.terms import vocabulary
 from anomaly.windows.fold import Part
 from anomaly.windows.vocabulary import Vocabulary

@@ -11,6 +11,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ import uvicorn
 
 from anomaly.bootstrap import open_database
 from anomaly.errors import AnomalyError, SettingsInvalid
+from anomaly.jobs.runner import run_jobs
 from anomaly.rules import RuleSet
 from anomaly.settings import ServeSettings, Settings
 from anomaly.sources.webhook import Limits
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 7
+_JOBS_STOP_SECONDS: Final = 2
 _CONNECT: Final = timedelta(seconds=3)
 IDLE_SECONDS: Final = 120
 """How long an idle connection is kept: longer than the 90 s of Go's clients, so that they close first and lose no request."""
@@ -55,8 +58,28 @@ def run(settings: Settings, rules: RuleSet, say: Callable[[str], None]) -> None:
         claim_span(connection, span_us(settings))
     haste = min(settings.database.connect_timeout, _CONNECT)
     hasty = settings.database.model_copy(update={"connect_timeout": haste})
-    with open_database(settings.model_copy(update={"database": hasty})) as database:
+    with (
+        open_database(settings.model_copy(update={"database": hasty})) as database,
+        _jobs_beside(settings),
+    ):
         serve(settings, database, rules)
+
+
+@contextlib.contextmanager
+def _jobs_beside(settings: Settings) -> Iterator[None]:
+    """Run the jobs in a thread while the service runs; `jobs.enabled` off leaves them to `anomaly jobs serve`."""
+    if not settings.jobs.enabled:
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=run_jobs, args=(settings, stop), name="jobs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        # A training in hand ends with its next step; one that is cut off is taken again by whoever leads next.
+        thread.join(_JOBS_STOP_SECONDS)
 
 
 def serve(settings: Settings, database: Database, rules: RuleSet) -> None:
