@@ -64,7 +64,12 @@ class Explanation:
 
 
 def explain(
-    detector: Detector, entity: int, group: int, at: int, values: NDArray[np.floating[Any]], threshold: float = 1e-3
+    detector: Detector,
+    entity: int,
+    group: int,
+    at: int,
+    values: NDArray[np.floating[Any]],
+    threshold: float = 1e-3,
 ) -> Explanation:
     """This will explain one window of raw feature values (k,)."""
     window = Batch(values[None, :], np.array([entity]), np.array([group]), np.array([at]))

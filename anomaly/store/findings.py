@@ -215,9 +215,11 @@ def _audit_ids(connection: Connection, rows: Sequence[Row[Any]]) -> dict[UUID, l
     return {number: [audit_id for _, audit_id in sorted(pairs)] for number, pairs in found.items()}
 
 
-_FROM: Final = finding.join(cluster, cluster.c.id == finding.c.cluster_id).join(
-    entity, entity.c.id == finding.c.entity_id
-).outerjoin(triage, triage.c.finding_id == finding.c.id)
+_FROM: Final = (
+    finding.join(cluster, cluster.c.id == finding.c.cluster_id)
+    .join(entity, entity.c.id == finding.c.entity_id)
+    .outerjoin(triage, triage.c.finding_id == finding.c.id)
+)
 _RANK: Final = func.coalesce(triage.c.heard_score, finding.c.score)
 """The score after verdicts on alike findings (`anomaly.ranking`), where there are any."""
 
