@@ -198,7 +198,8 @@ def _renew(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, 
             start = [match for match in one.members if match.time == one.start_us]
             there = known.get(one.id, frozenset())
             events = {UUID(hex=match.key): match.time for match in one.members if match.key not in there}
-            changes.append(_Change(group, one, min(entities[match] for match in start), events))
+            if events:
+                changes.append(_Change(group, one, min(entities[match] for match in start), events))
     if undone:
         staying = {change.told.id for change in changes}
         cursor.execute("DELETE FROM anomaly.evidence WHERE finding_id = ANY(%s)", [sorted(undone)])
