@@ -31,7 +31,7 @@ class _EventList(msgspec.Struct, gc=False):
     apiVersion: str = ""
 
 
-_event: Final = msgspec.json.Decoder(Event)
+_decode: Final = msgspec.json.Decoder(Event).decode
 _list: Final = msgspec.json.Decoder(_EventList)
 
 
@@ -65,7 +65,13 @@ class Decoded:
         try:
             if len(raw) > MAX_EVENT_BYTES:
                 raise ValueError(f"the event is {len(raw):,} bytes long, more than {MAX_EVENT_BYTES:,}")
-            event, shape = _read(raw)
+            try:
+                if not is_utf8(raw):
+                    raise ValueError("the event is not valid UTF-8")
+                event = _decode(raw)
+                shape = shape_of(event)
+            except (msgspec.MsgspecError, RecursionError, ValueError) as refusal:
+                event, shape = _read_mended(raw, refusal)
             if (
                 not event.auditID
                 or not event.stage
@@ -88,20 +94,13 @@ class Decoded:
         self.raws.append(raw)
 
 
-def _read(raw: bytes) -> tuple[Event, Shape]:
-    """Decode one event; what the strict decoder refuses is looked at again, mended. The raw bytes stay as they came."""
-    try:
-        if is_utf8(raw):
-            event = _event.decode(raw)
-            return event, shape_of(event)
-        refusal: Exception = ValueError("the event is not valid UTF-8")
-    except (msgspec.MsgspecError, RecursionError) as error:
-        refusal = error
+def _read_mended(raw: bytes, refusal: Exception) -> tuple[Event, Shape]:
+    """Look again at what the strict decoder refused, mended; the raw bytes stay as they came. Raises the refusal."""
     again = mended(raw)
     if again is None or not again.startswith(b"{"):
         raise refusal
     try:
-        event = _event.decode(again)
+        event = _decode(again)
         return event, shape_of(event)
     except (msgspec.MsgspecError, RecursionError):
         raise refusal from None

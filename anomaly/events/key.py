@@ -5,8 +5,12 @@ The audit id is not enough: any client can send its own `Audit-ID` header and wo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
 
 from anomaly.events.event import Event
 
@@ -23,6 +27,17 @@ def microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6)
 
 
+def microseconds_of(moments: Sequence[datetime | None]) -> NDArray[np.int64]:
+    """This will return many moments as microseconds since 1970, int64 of the same length. Raises ValueError for None."""
+    try:
+        seconds = [moment.timestamp() for moment in moments if moment.tzinfo is not None]  # type: ignore[union-attr]
+    except AttributeError:
+        raise ValueError("a moment is missing") from None
+    if len(seconds) < len(moments):
+        return np.array([microseconds(moment) for moment in moments if moment is not None], dtype=np.int64)
+    return np.rint(np.array(seconds) * 1e6).astype(np.int64)
+
+
 def received_at(event: Event) -> datetime | None:
     """This will return when the API server received the request: its own time, v1beta1's `timestamp`, else the stage's."""
     return event.requestReceivedTimestamp or event.timestamp or event.stageTimestamp
@@ -33,7 +48,9 @@ def event_key(event: Event, username: str, received_us: int, stage_us: int) -> b
 
     Lengths are part of what is hashed, so no two different events give the same input.
     """
-    audit_id, uri = event.auditID, event.requestURI
-    head = f"{len(audit_id)},{len(username)},{len(event.verb)},{received_us},{stage_us},{len(event.stage)},{event.stage}:"
-    text = f"{head}{audit_id}{username}{event.verb}{uri}"
+    audit_id, verb, stage = event.auditID, event.verb, event.stage
+    text = (
+        f"{len(audit_id)},{len(username)},{len(verb)},{received_us},{stage_us},{len(stage)},"
+        f"{stage}:{audit_id}{username}{verb}{event.requestURI}"
+    )
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from anomaly.events.decode import Decoded, Reject
 from anomaly.events.event import Event
-from anomaly.events.key import event_key, microseconds, received_at
+from anomaly.events.key import event_key, microseconds_of
 from anomaly.events.shape import Shape
 from anomaly.rules.compile import Plan, RuleSet
 from anomaly.store.entities import Entities
@@ -306,15 +306,18 @@ def _column_texts(shape: Shape) -> list[Term]:
 
 
 def _times_and_keys(decoded: Decoded) -> tuple[Ints, Ints, list[bytes]]:
-    received: list[int] = []
-    latency: list[int] = []
-    keys: list[bytes] = []
-    for event, shape in zip(decoded.events, decoded.shapes, strict=True):
-        moment = received_at(event)
-        assert moment is not None
-        start = microseconds(moment)
-        stage = microseconds(event.stageTimestamp) if event.stageTimestamp is not None else start
-        received.append(start)
-        latency.append(max(0, min(stage - start, 2**31 - 1)))
-        keys.append(event_key(event, shape.user.username, start, stage))
-    return np.array(received, dtype=np.int64), np.array(latency, dtype=np.int64), keys
+    moments = [
+        event.requestReceivedTimestamp or event.timestamp or event.stageTimestamp for event in decoded.events
+    ]
+    received = microseconds_of(moments)
+    stages = microseconds_of(
+        [event.stageTimestamp or moment for event, moment in zip(decoded.events, moments, strict=True)]
+    )
+    latency = np.clip(stages - received, 0, 2**31 - 1)
+    keys = [
+        event_key(event, shape.user.username, start, stage)
+        for event, shape, start, stage in zip(
+            decoded.events, decoded.shapes, received.tolist(), stages.tolist(), strict=True
+        )
+    ]
+    return received, latency, keys
