@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from alembic import context
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.schema import CreateSchema
 
 from anomaly.store import migrate
 from anomaly.store.tables import metadata
@@ -25,13 +26,16 @@ def run(engine: Engine) -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {migrate.SCHEMA}"))
+    connection.execute(CreateSchema(migrate.SCHEMA, if_not_exists=True))
     connection.commit()
     context.configure(connection=connection, target_metadata=metadata, **migrate.comparison(connection))
     with context.begin_transaction():
         # A step that waits for a busy table makes every reader behind it wait too: better give up soon.
-        connection.execute(text(f"SET LOCAL lock_timeout = '{migrate.LOCK_TIMEOUT}'"))
-        connection.execute(text(f"SET LOCAL statement_timeout = '{migrate.STATEMENT_TIMEOUT}'"))
+        for name, limit in (
+            ("lock_timeout", migrate.LOCK_TIMEOUT),
+            ("statement_timeout", migrate.STATEMENT_TIMEOUT),
+        ):
+            connection.execute(text("SELECT set_config(:name, :limit, true)"), {"name": name, "limit": limit})
         context.run_migrations()
 
 
