@@ -18,6 +18,8 @@ class Match:
     group: tuple[str, ...]
     index: int
     received_us: int
+    request: tuple[str, str, str, int] | None = None
+    """Which request it was, for rules that may match several events of one; None where an event is a request."""
 
 
 @dataclass(slots=True)
@@ -31,6 +33,12 @@ class Draft:
     end_us: int
     earliest: list[int]
     indexes: list[int] = field(default_factory=list)
+    requests: set[tuple[str, str, str, int]] = field(default_factory=set)
+
+    @property
+    def count(self) -> int:
+        """How many requests these events are."""
+        return len(self.requests) or len(self.indexes)
 
     @property
     def severity(self) -> Severity:
@@ -70,4 +78,6 @@ def gather(cluster_id: int, matches: Iterable[Match]) -> list[Draft]:
             draft.earliest.append(match.index)
         draft.end_us = max(draft.end_us, match.received_us)
         draft.indexes.append(match.index)
+        if match.request is not None:
+            draft.requests.add(match.request)
     return sorted(drafts.values(), key=lambda draft: draft.id)

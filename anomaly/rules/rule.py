@@ -102,6 +102,11 @@ class Rule:
         kind = Stages.RECEIVED if shape.stage == "RequestReceived" else Stages.OPENED
         return kind in self.stages
 
+    @property
+    def sees_stages(self) -> bool:
+        """Whether one request may match more than once, as at its opening and at its end: it must count once all the same."""
+        return self.stages is None or len(self.stages) > 1
+
     def matches(self, event: Event, shape: Shape) -> bool:
         """This will evaluate the rule plainly: the yardstick for the compiled plans, and good enough for one event."""
         view = View(event, shape)

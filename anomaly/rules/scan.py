@@ -79,13 +79,13 @@ class Scan:
                 yield _episode_hit(correlation, episode)
 
     def _hit(self, rule: Rule, event: Event, shape: Shape) -> Iterator[Hit]:
-        key = "\0".join((event.auditID, shape.user.username, event.requestURI))
+        moment = received_at(event) or datetime.fromtimestamp(0, UTC)
+        key = "\0".join((event.auditID, shape.user.username, event.requestURI, moment.isoformat()))
         if (rule.id, key) in self._told:
             return
         self._told[rule.id, key] = None
         if len(self._told) > MAX_REMEMBERED:
             self._told.popitem(last=False)
-        moment = received_at(event) or datetime.fromtimestamp(0, UTC)
         if rule.id in self._watched:
             self._keep(rule, event, shape, key, int(moment.timestamp() * SECOND))
         if not rule.silent:

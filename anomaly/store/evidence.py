@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
 import numpy as np
 import psycopg
@@ -43,6 +44,18 @@ ON CONFLICT (id) DO UPDATE SET
     ' < (f.start_at, f.reason COLLATE "C", f.entity_id)'
 )
 
+_TWINS: Final = """
+SELECT DISTINCT s.finding_id, s.us, v.audit_crc, v.entity_id, v.verb_id, v.resource_id, v.namespace_id, v.name_id
+FROM (SELECT DISTINCT n, us FROM unnest(%s::uuid[], %s::bigint[]) AS one (n, us)) AS s (finding_id, us)
+JOIN anomaly.evidence e
+  ON e.finding_id = s.finding_id AND e.received_at = to_timestamp(0) + s.us * interval '1 microsecond'
+JOIN anomaly.event v ON v.cluster_id = %s AND v.received_at = e.received_at AND v.event_key = e.event_key
+WHERE e.event_key <> ALL (%s::uuid[])
+  AND e.received_at BETWEEN to_timestamp(0) + %s * interval '1 microsecond' AND to_timestamp(0) + %s * interval '1 microsecond'
+  AND v.received_at BETWEEN to_timestamp(0) + %s * interval '1 microsecond' AND to_timestamp(0) + %s * interval '1 microsecond'
+"""
+"""Evidence of the same moment in the same findings that this batch did not bring: perhaps another event of its requests."""
+
 
 def matches_of(batch: Batch, kept: NDArray[np.bool_]) -> Iterator[Match]:
     """This will yield every match of the rules on the kept events, silent rules included. Most shapes have no rule left to ask."""
@@ -55,7 +68,8 @@ def matches_of(batch: Batch, kept: NDArray[np.bool_]) -> Iterator[Match]:
             fired += known.plan.check(event, shape)
         for rule in fired:
             group = () if rule.silent else rule.group_key(event, shape)
-            yield Match(rule, group, index, int(batch.received_us[index]))
+            request = _request(batch, index) if rule.sees_stages else None
+            yield Match(rule, group, index, int(batch.received_us[index]), request)
 
 
 def keep_matches(
@@ -67,7 +81,7 @@ def keep_matches(
 ) -> int:
     """This will write the findings that rules make of these matches, in the caller's transaction; returns how many matched.
 
-    Matches of silent rules make none; what an exception covers or a pause holds back is counted apart. Findings are taken in
+    A request counts once for a rule, whichever of its events came first. Matches of silent rules make none; what an exception covers or a pause holds back is counted apart. Findings are taken in
     the order of their ids, so that two writers cannot lock each other out.
     """
     loud = [match for match in matches if not match.rule.silent]
@@ -76,8 +90,9 @@ def keep_matches(
     left = _without_excepted(cursor, batch, loud, exceptions, clusters) if exceptions.listed else loud
     drafts = gather(batch.cluster_id, left)
     held = held_back(cursor, batch.cluster_id, [_candidate(batch, draft) for draft in drafts])
-    _write(cursor, batch, [draft for draft in drafts if draft.id not in held])
-    return len(loud)
+    told_before = _write(cursor, batch, [draft for draft in drafts if draft.id not in held])
+    requests = {(match.rule.id, match.request) for match in loud if match.request is not None}
+    return sum(match.request is None for match in loud) + len(requests) - told_before
 
 
 def _without_excepted(
@@ -108,9 +123,10 @@ def _candidate(batch: Batch, draft: Draft) -> Candidate:
     return Candidate(draft.id, draft.rule.id, draft.start_us, draft.end_us, entity_id, reason, events)
 
 
-def _write(cursor: psycopg.Cursor[tuple[object, ...]], batch: Batch, drafts: Sequence[Draft]) -> None:
+def _write(cursor: psycopg.Cursor[tuple[object, ...]], batch: Batch, drafts: Sequence[Draft]) -> int:
+    """Write findings and evidence; returns how many of the requests other events had already told."""
     if not drafts:
-        return
+        return 0
     lengths = [len(draft.indexes) for draft in drafts]
     index = np.concatenate([draft.indexes for draft in drafts])
     rows = EVIDENCE.rows(len(index))
@@ -119,6 +135,48 @@ def _write(cursor: psycopg.Cursor[tuple[object, ...]], batch: Batch, drafts: Seq
     rows["event_key"] = uuids(batch.keys)[index]
     EVIDENCE.copy(cursor, rows)
     cursor.executemany(_UPSERT, [_values(batch, draft) for draft in drafts])
+    return _count_once(cursor, batch, [draft for draft in drafts if draft.requests])
+
+
+def _count_once(cursor: psycopg.Cursor[tuple[object, ...]], batch: Batch, drafts: Sequence[Draft]) -> int:
+    """Take back what counted twice: requests whose other event is evidence already; returns how many.
+
+    The upsert before holds the rows of the findings, so of two writers with one request the second sees the first's evidence.
+    """
+    if not drafts:
+        return 0
+    asked = [(draft.id, index) for draft in drafts for index in draft.indexes]
+    times = [int(batch.received_us[index]) for _, index in asked]
+    own = [UUID(bytes=batch.keys[index]) for _, index in asked]
+    numbers, between = [number for number, _ in asked], [min(times), max(times)]
+    cursor.execute(_TWINS, [numbers, times, batch.cluster_id, own, *between, *between])
+    before = {tuple(row) for row in cursor.fetchall()}
+    if not before:
+        return 0
+    crcs = batch.crcs()
+    repeats: dict[UUID, set[object]] = {}
+    for number, index in asked:
+        known = batch.known[batch.shape[index]]
+        row = (
+            number,
+            int(batch.received_us[index]),
+            int(crcs[index]),
+            *known.columns[:4],
+            int(batch.name_ids[index]),
+        )
+        if row in before:
+            repeats.setdefault(number, set()).add(_request(batch, index))
+    cursor.executemany(
+        "UPDATE anomaly.finding SET count = count - %s WHERE id = %s",
+        [(len(requests), number) for number, requests in sorted(repeats.items())],
+    )
+    return sum(map(len, repeats.values()))
+
+
+def _request(batch: Batch, index: int) -> tuple[str, str, str, int]:
+    """Which request an event belongs to: the audit id alone can be chosen by a client."""
+    event, user = batch.events[index], batch.known[batch.shape[index]].shape.user
+    return event.auditID, user.username, event.requestURI, int(batch.received_us[index])
 
 
 def _values(batch: Batch, draft: Draft) -> tuple[object, ...]:
@@ -138,7 +196,7 @@ def _values(batch: Batch, draft: Draft) -> tuple[object, ...]:
         draft.end_us,
         SCORES[draft.severity],
         reason,
-        len(draft.indexes),
+        draft.count,
         Jsonb({"group": group}),
     )
 

@@ -3,13 +3,18 @@
 import itertools
 import random
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+import anomaly
 from anomaly.events.decode import decode_lines
 from anomaly.events.key import microseconds
 from anomaly.findings.finding import FindingKind, finding_id
-from anomaly.rules import pack
+from anomaly.rules import RuleSet, pack
+from anomaly.rules.scan import Scan
+from anomaly.sources.files import open_source
 from anomaly.store.clusters import ensure_cluster
 from anomaly.store.search import evidence_of
 from anomaly.store.writer import Arrival, Writer
@@ -58,7 +63,7 @@ def grouped(raws, cluster_id):
                 )
                 found[key].append((moment, event.auditID))
     return {
-        key: (len(hits), min(hits)[0], max(hits)[0], sorted({audit for _, audit in hits}))
+        key: (len(set(hits)), min(hits)[0], max(hits)[0], sorted({audit for _, audit in hits}))
         for key, hits in found.items()
     }
 
@@ -77,8 +82,8 @@ TROUBLE = [
     for raw in (
         raw_event("secrets", "list", by=f"eve{n % 2}@example.com", code=403, at=at),
         raw_event("pods", "delete", name=f"dns-{n}", namespace="kube-system", at=at),
-        raw_event("pods/exec", "create", name="web", at=at, code=101, stage="ResponseStarted"),
-        raw_event("pods/exec", "create", name="web", at=at, code=101),
+        raw_event("pods/exec", "create", name="web", at=at, code=101, stage="ResponseStarted", audit_id=f"exec-{n}"),
+        raw_event("pods/exec", "create", name="web", at=at, code=101, audit_id=f"exec-{n}"),
         raw_event("clusterrolebindings", "create", namespace="", name="x", at=at, body={"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": [{"kind": "User", "name": "eve"}]}),
         raw_event("pods", "list", by="system:anonymous", groups=["system:unauthenticated"], at=at),
         raw_event("pods", "get", name="quiet", at=at),
@@ -141,3 +146,76 @@ def test_what_an_attacker_named_can_be_stored_in_a_reason(database, refused):
     assert refused.write([Arrival(cluster, "t", decode_lines(b"\n".join(raws)))])[0].matches == 1
     (one,) = stored_findings(database).values()
     assert "\x00" not in one[8] and one[9] == 1
+
+
+def session(at, audit_id, **more):
+    """One exec as the API server writes it: an event when it opens, one when it ends."""
+    about = {"name": "web", "code": 101, "at": at, "audit_id": audit_id} | more
+    return [
+        raw_event("pods/exec", "create", stage=stage, **about)
+        for stage in ("ResponseStarted", "ResponseComplete")
+    ]
+
+
+SESSIONS = [*session(1, "a"), *session(1, "b"), *session(2, "a"), *session(1, "a", by="bob@example.com")]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, len(SESSIONS)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_session_counts_once_however_its_two_events_arrive(database, size, seed):
+    writer = Writer(database.dedicated, only("exec-into-pod"), HOUR_US)
+    cluster = cluster_of(database)
+    order = random.Random(seed).sample(SESSIONS, len(SESSIONS))
+    matches = 0
+    for start in range(0, len(order), size):
+        (receipt,) = writer.write(
+            [Arrival(cluster, "t", decode_lines(b"\n".join(order[start : start + size])))]
+        )
+        matches += receipt.matches
+    writer.close()
+    found = stored_findings(database).values()
+    assert matches == 4
+    assert sorted((one[9], one[10]) for one in found) == [(1, ["a"]), (3, ["a", "b"])]
+    with database.read() as connection:
+        kept = [len(evidence_of(connection, number, 100)) for number in stored_findings(database)]
+    assert sorted(kept) == [2, 6]
+
+
+def test_two_writers_with_the_two_events_of_one_session_count_it_once(database):
+    cluster = cluster_of(database)
+    writers = [Writer(database.dedicated, only("exec-into-pod"), HOUR_US) for _ in range(2)]
+    sessions = [session(at, f"s-{at}") for at in range(30)]
+    with ThreadPoolExecutor(2) as pool:
+
+        def write(writer, raws):
+            return sum(writer.write([Arrival(cluster, "t", decode_lines(raw))])[0].matches for raw in raws)
+
+        halves = [[pair[place] for pair in sessions] for place in range(2)]
+        matched = sum(pool.map(write, writers, halves))
+    for writer in writers:
+        writer.close()
+    (one,) = stored_findings(database).values()
+    assert (matched, one[9]) == (30, 30)
+
+
+def test_ingest_and_scan_count_the_same_sessions_of_a_recorded_log(database):
+    """Every request into a pod or through a proxy of the packed log, its opening and its end in different batches."""
+    rules = RuleSet(tuple(rule for rule in pack().rules if rule.sees_stages))
+    with open_source(Path(anomaly.__file__).parent / "demo" / "audit.jsonl.zst") as file:
+        lines = [
+            line
+            for block in file.blocks()
+            for line in block.data.splitlines()
+            if any(word in line for word in (b"/exec", b"/attach", b"/portforward", b"/proxy"))
+        ]
+    scan, writer, cluster = Scan(rules), Writer(database.dedicated, rules, HOUR_US), cluster_of(database)
+    told = sum(1 for _ in scan.feed(decode_lines(b"\n".join(lines))))
+    # Every opening comes before every end, so no batch can hold both.
+    ordered = sorted(lines, key=lambda line: b'"ResponseComplete"' in line)
+    matches = 0
+    for start in range(0, len(ordered), 500):
+        batch = decode_lines(b"\n".join(ordered[start : start + 500]))
+        matches += writer.write([Arrival(cluster, "t", batch)])[0].matches
+    writer.close()
+    assert told > 200
+    assert matches == told == sum(one[9] for one in stored_findings(database).values())
