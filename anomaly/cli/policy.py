@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -44,6 +44,14 @@ Owners = Annotated[
         show_default=False,
         negative="",
         help="A rule's or family's name; again for more. Default: all.",
+    ),
+]
+BodiesOf = Annotated[
+    list[Literal["secrets", "configmaps", "serviceaccounts/token", "tokenreviews"]] | None,
+    Parameter(
+        show_default=False,
+        negative="",
+        help="Write these bodies where a kept rule reads them, against CIS 3.2.2; again for more. Default: none.",
     ),
 ]
 
@@ -228,17 +236,40 @@ def diff(before: Path, after: Path, *, requests: Path | None = None, output: Out
 
 @app.command
 def generate(
-    *, rules: Rules = None, keep: Owners = None, sink: Sink = None, output: Output = Format.TABLE
+    *,
+    rules: Rules = None,
+    keep: Owners = None,
+    sink: Sink = None,
+    bodies_of: BodiesOf = None,
+    output: Output = Format.TABLE,
 ) -> int:
-    """Print the cheapest policy that keeps the chosen rules and families. Ends with 1 when one of them sees less than all."""
+    """Print the cheapest policy that keeps the chosen rules and families. Ends with 1 when one of them sees less than all.
+
+    Bodies of secrets, tokens and ConfigMaps are left out, as CIS 3.2.2 asks; rules that would read them are named.
+    """
+    from anomaly.policy.generate import Confidential
     from anomaly.policy.generate import generate as made
 
-    result = made(read_needs(rules, keep), sink=sink)
+    result = made(
+        read_needs(rules, keep), sink=sink, bodies_of=[Confidential(name) for name in bodies_of or ()]
+    )
     if output is Format.JSON:
-        write_json({"policy": result.text, "coverage": [item.as_json() for item in result.coverage]})
+        write_json(
+            {
+                "policy": result.text,
+                "coverage": [item.as_json() for item in result.coverage],
+                "withheld": result.withheld,
+            }
+        )
     else:
         write_text(result.text.rstrip("\n"))
-    say_all(f"{item.owner} sees {item.sight}: {item.gaps[0].sentence}" for item in result.unmet)
+    for item in result.unmet:
+        current().say(f"{item.owner} sees {item.sight}: {item.gaps[0].sentence}")
+        if missing := result.withheld.get(item.owner):
+            options = " ".join(f"--bodies-of {name}" for name in missing)
+            current().say(
+                f"  Left out as CIS 3.2.2 asks: bodies of {', '.join(missing)}; {options} writes them."
+            )
     current().say(
         f"{len(result.coverage) - len(result.unmet)} of {len(result.coverage)} rules and families see all they need."
     )

@@ -49,16 +49,12 @@ class Need:
 
     @property
     def targets(self) -> tuple[tuple[str, str], ...]:
-        """Group and resource with subresource, wildcards replaced by usual examples; ("", path) for other paths."""
+        """Group and resource with subresource, wildcards replaced by what is served or usual; ("", path) for other paths."""
         if not self.resource:
             return tuple(("", path) for path in _PATHS)
         if self.resource == ANY:
-            usual = [
-                (group, _joined(name, self.subresource))
-                for group, name in _USUAL
-                if self.group in {ANY, "", group}
-            ]
-            return tuple(usual) or ((self.group, _joined(_first_of(self.group), self.subresource)),)
+            among = _USUAL if self.group in {ANY, ""} else _served_by(self.group)
+            return tuple((group, _joined(name, self.subresource)) for group, name in among)
         group = self.group
         if group == ANY:
             rows = known.find(self.resource)
@@ -145,13 +141,20 @@ def of_rules(stated: Iterable[RuleNeedLike]) -> list[Need]:
 
 
 def exists(group: str, resource: str, subresource: str) -> bool:
-    """This will tell whether there can be such a target: of what Kubernetes serves, only with a subresource it has."""
-    rows = [row for row in known.find(resource) if group in {ANY, row.group}]
-    return not rows or subresource in {"", ANY} or any(subresource in row.subresources for row in rows)
+    """This will tell whether there can be such a target.
+
+    What Kubernetes serves has its own group and subresources only: no pods in a group of Kubernetes that has none, but
+    perhaps in the group of an extension.
+    """
+    named = known.find(resource)
+    rows = [row for row in named if group in {ANY, row.group}]
+    if not rows:
+        return not named or group not in known.groups()
+    return subresource in {"", ANY} or any(subresource in row.subresources for row in rows)
 
 
-def _first_of(group: str) -> str:
-    return next((row.name for row in known.served() if row.group == group), "widgets")
+def _served_by(group: str) -> list[tuple[str, str]]:
+    return [(group, row.name) for row in known.served() if row.group == group] or [(group, "widgets")]
 
 
 def _joined(resource: str, subresource: str) -> str:

@@ -61,7 +61,7 @@ def test_a_needed_stage_that_is_omitted_is_a_gap(sights):
 
 def test_needs_of_any_resource_stand_for_usual_ones_and_follow_the_group():
     assert ("apps", "deployments") in Need("x", ANY, ANY).targets
-    assert Need("x", ANY, "batch").targets == (("batch", "jobs"),)
+    assert Need("x", ANY, "batch").targets == (("batch", "jobs"), ("batch", "cronjobs"))
     assert Need("x", "secrets", ANY).targets == (("", "secrets"),)
     assert all(path.startswith("/") for _, path in Need("x", "").targets)
 

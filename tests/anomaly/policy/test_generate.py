@@ -1,11 +1,13 @@
+import pytest
+
 from anomaly.policy.cis import judge
 from anomaly.policy.coverage import Sight, coverage
 from anomaly.policy.document import Level
 from anomaly.policy.families import families
-from anomaly.policy.generate import generate
+from anomaly.policy.generate import Confidential, generate
 from anomaly.policy.lint import lint
 from anomaly.policy.match import decide
-from anomaly.policy.need import ANY, Need, of_rules
+from anomaly.policy.need import ANY, Need, exists, of_rules
 from anomaly.policy.parse import parse
 from anomaly.policy.probes import NODE, ask
 from anomaly.policy.remark import Severity
@@ -15,10 +17,21 @@ from anomaly.rules.needs import needs
 EVERYTHING = [*of_rules(needs(pack())), *families()]
 
 
-def test_the_policy_for_the_whole_pack_keeps_all_of_it():
+def readers_of(*confidential):
+    """Who needs bodies of these, by what they state."""
+    cells = {one.cell for one in confidential}
+    return {
+        need.owner
+        for need in EVERYTHING
+        if need.whole.rank > Level.METADATA.rank and cells & set(need.targets)
+    }
+
+
+def test_the_policy_for_the_whole_pack_keeps_all_but_what_confidential_bodies_show():
     made = generate(EVERYTHING)
 
-    assert {found.owner: found.sight for found in made.unmet} == {}
+    assert readers_of(Confidential.SECRETS) and readers_of(Confidential.CONFIG_MAPS)
+    assert {found.owner for found in made.unmet} == set(made.withheld) == readers_of(*Confidential)
     assert made.policy == parse(made.text.encode())
 
 
@@ -26,7 +39,62 @@ def test_the_policy_for_the_whole_pack_has_no_trap_and_passes_cis():
     made = generate(EVERYTHING)
 
     assert [remark for remark in lint(made.text.encode()) if remark.severity is Severity.ERROR] == []
-    assert [check for check in judge(made.policy) if not check.passed and check.target != "configmaps"] == []
+    assert [check for check in judge(made.policy) if not check.passed] == []
+
+
+@pytest.mark.parametrize("opened", Confidential)
+def test_confidential_bodies_that_are_asked_for_are_written_where_they_are_read_and_no_others(opened):
+    made = generate(EVERYTHING, bodies_of=[opened])
+    others = [one for one in Confidential if one is not opened]
+
+    assert {found.owner for found in made.unmet} == set(made.withheld) == readers_of(*others)
+    failed = {(check.target, check.verb) for check in judge(made.policy) if not check.passed}
+    read = {
+        verb
+        for need in EVERYTHING
+        if need.whole.rank > Level.METADATA.rank and opened.cell in need.targets
+        for verb in need.verbs
+    }
+    judged = {check.target for check in judge(made.policy)}
+    assert failed == {(opened.value, verb) for verb in read if opened.value in judged}
+
+
+def test_with_all_confidential_bodies_the_whole_pack_sees_all():
+    assert generate(EVERYTHING, bodies_of=list(Confidential)).unmet == ()
+
+
+def test_no_access_to_secrets_becomes_chatter_when_their_bodies_are_written():
+    greedy = [Need("greedy", ANY, ANY, whole=Level.REQUEST)]
+    closed, opened = generate(greedy), generate(greedy, bodies_of=[Confidential.SECRETS])
+    scheduler = type(NODE)("system:kube-scheduler", ("system:authenticated",))
+
+    assert decide(closed.policy, ask("create", "secrets")).level is Level.METADATA
+    assert closed.withheld == {"greedy": ("configmaps", "secrets")}
+    assert decide(opened.policy, ask("create", "secrets")).level is Level.REQUEST
+    assert decide(opened.policy, ask("list", "secrets", scheduler)).level is Level.REQUEST
+    assert decide(opened.policy, ask("create", "configmaps")).level is Level.METADATA
+
+
+def test_bodies_in_one_api_group_do_not_raise_everything_else():
+    made = generate(
+        [Need("all", ANY, ANY), Need("rbac", ANY, "rbac.authorization.k8s.io", whole=Level.REQUEST)]
+    )
+
+    assert decide(made.policy, ask("update", "widgets", group="example.com")).level is Level.METADATA
+    assert (
+        decide(made.policy, ask("update", "clusterroles", group="rbac.authorization.k8s.io")).level
+        is Level.REQUEST
+    )
+    assert made.unmet == ()
+
+
+def test_a_target_exists_only_in_groups_that_can_serve_it():
+    assert exists("", "pods", "exec")
+    assert exists("metrics.k8s.io", "pods", "")
+    assert exists("extension.example.com", "pods", "anything")
+    assert exists("rbac.authorization.k8s.io", "widgets", "")
+    assert not exists("rbac.authorization.k8s.io", "pods", "")
+    assert not exists("", "pods", "token")
 
 
 def test_secrets_are_never_written_with_bodies_and_the_owner_is_told():
