@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 app = App(name="ingest", help="Read audit logs: JSON lines, EventLists, gz, zst, cloud exports.")
 
 INTERRUPTED = 130
+_SILENCE_SECONDS = 1.0
 
 
 @app.default
@@ -61,8 +62,8 @@ def ingest(
 
     settings = current().settings()
     files = [None] if path == "-" else (find_logs(Path(path)) if Path(path).is_dir() else [Path(path)])
-    if len(files) == 1 and files[0] is not None:
-        # A wrong path is said at once, not after a database was started for it.
+    if len(files) == 1 and files[0] is not None and not files[0].is_fifo():
+        # A wrong path is said at once, not after a database was started for it. A pipe can be opened only once.
         open_source(files[0]).close()
     rules = load_rules(settings)
     with current().database(settings) as database, _interruptible() as interrupted:
@@ -74,6 +75,8 @@ def ingest(
             report.files += 1
             try:
                 _read(database, settings, rules, cluster_id, file, again, workers, interrupted, report)
+            except _Stopped:
+                break
             except SourceUnavailable as failure:
                 # What was whole in it is kept; the other files are still worth reading.
                 report.failed.append(failure)
@@ -87,9 +90,27 @@ def ingest(
     return 0
 
 
+class _Stopped(Exception):
+    """Raised inside the reading of a file: it may be in the middle of a line that never ends."""
+
+
 @dataclass(slots=True)
 class _Interrupted:
     by_user: bool = False
+
+    def watch(self, name: str) -> Callable[[bool], None]:
+        """Make what is called while a file is read and waited for: it ends the reading, and says what is waited for."""
+        began: float | None = time.monotonic()
+
+        def look(waiting: bool) -> None:
+            nonlocal began
+            if self.by_user:
+                raise _Stopped
+            if waiting and began is not None and time.monotonic() - began >= _SILENCE_SECONDS:
+                current().say(f"Waiting for {name} to be written to.")
+                began = None
+
+        return look
 
 
 @dataclass(slots=True)
@@ -163,7 +184,8 @@ def _read(
     from anomaly.pipeline import Reading, crew_for, microseconds_in, name_of
     from anomaly.sources.files import open_source
 
-    file = open_source(path if path is not None else "-")
+    watch = interrupted.watch(str(path) if path is not None else "standard input")
+    file = open_source(path if path is not None else "-", watch)
     count = workers if workers is not None else min(os.cpu_count() or 1, 8)
     # A small file is read before a second process would be up.
     if workers is None and 0 < file.size < 1 << 20:

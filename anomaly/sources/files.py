@@ -16,9 +16,10 @@ from anomaly.errors import SourceUnavailable
 from anomaly.sources.block import BLOCK_BYTES, MARK_BYTES, Block, Oversized, Position, mark_agrees
 from anomaly.sources.detect import list_depth_of
 from anomaly.sources.folder import find_logs
+from anomaly.sources.foreign import refuse_foreign
 from anomaly.sources.items import item_blocks
 from anomaly.sources.lines import line_blocks
-from anomaly.sources.reading import STANDARD_INPUT, Opened
+from anomaly.sources.reading import STANDARD_INPUT, Opened, Watch, unwatched
 from anomaly.sources.streams import Stream, decompressed
 
 HEAD_OF_CONTENT: Final = 4096
@@ -68,11 +69,7 @@ class LogFile:
         self._sample = self._take_sample()
         self._ahead = self._sample
         self._begun = False
-        if self._sample[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-            raise SourceUnavailable(
-                f"{self.name} is UTF-16 text, not JSON as Kubernetes writes it",
-                hint="convert it first, for example with iconv -f UTF-16 -t UTF-8",
-            )
+        refuse_foreign(self._sample, self.name)
         self.list_depth = list_depth_of(self._sample)
 
     @property
@@ -120,7 +117,8 @@ class LogFile:
         try:
             while len(sample) < _SAMPLE and (piece := self._stream.read(_SAMPLE - len(sample))):
                 sample += piece
-                if not self._opened.seekable:
+                # The first bytes of a pipe were read to look for a magic number, and tell nothing else.
+                if not self._opened.seekable and len(sample) > _MAGIC:
                     break
         except SourceUnavailable:
             # The stream says it again behind its last byte, when what is whole has been taken.
@@ -153,12 +151,15 @@ class LogFile:
         return not missing and mark_agrees(wanted.mark, before)
 
 
-def open_source(path: str | Path) -> LogFile:
-    """This will open a log by its path, or standard input for `-`. Raises SourceUnavailable when it cannot be read."""
-    opened = Opened(path)
+def open_source(path: str | Path, watch: Watch = unwatched) -> LogFile:
+    """This will open a log by its path, or standard input for `-`. Raises SourceUnavailable when it cannot be read.
+
+    `watch` is called before every read and while a pipe is waited for; what it raises ends the reading.
+    """
+    opened = Opened(path, watch)
     try:
         return LogFile(opened)
-    except SourceUnavailable:
+    except BaseException:
         opened.close()
         raise
 

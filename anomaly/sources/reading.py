@@ -6,6 +6,7 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
@@ -16,15 +17,24 @@ _BUFFER: Final = 1 << 20
 # A pipe gives 64 KiB at a time; waiting this long for more makes large blocks of a fast one and costs a slow one nothing.
 _PATIENCE_SECONDS: Final = 0.2
 
+Watch = Callable[[bool], None]
+"""Called before every read and, with True, five times a second until the first byte of a pipe comes; while a pipe pauses,
+with False. What it raises ends the reading: neither an endless line nor a silent writer can hold the caller."""
+
+
+def unwatched(_: bool) -> None:
+    """This will let every reading go on."""
+
 
 class Opened:
     """An open file: `size` on disk in bytes (0 for a pipe), where it lies, and how much of it was read."""
 
     packed = False
 
-    def __init__(self, target: str | Path) -> None:
+    def __init__(self, target: str | Path, watch: Watch = unwatched) -> None:
         self.name = "standard input" if target == STANDARD_INPUT else str(target)
-        self._file = _open(target)
+        self._watch = watch
+        self._file = _open(target, watch)
         self._standard = target == STANDARD_INPUT
         status = os.fstat(self._file.fileno())
         regular = stat.S_ISREG(status.st_mode)
@@ -40,6 +50,7 @@ class Opened:
 
     def read(self, size: int, /) -> bytes:
         """This will return up to `size` bytes, none at the end; from a pipe what has come so far. Raises SourceUnavailable."""
+        self._watch(False)
         try:
             data = self._file.read(size) if self.seekable else self._gather(size)
         except OSError as error:
@@ -62,6 +73,9 @@ class Opened:
             self._file.close()
 
     def _gather(self, size: int) -> bytes:
+        # A read that blocks goes on after a signal; only between two looks can the caller be asked.
+        while not select.select([self._file], [], [], _PATIENCE_SECONDS)[0]:
+            self._watch(not self._count)
         data = self._file.read1(size)  # type: ignore[attr-defined]
         pieces, missing = [data], size - len(data)
         while data and missing and select.select([self._file], [], [], _PATIENCE_SECONDS)[0]:
@@ -71,10 +85,12 @@ class Opened:
         return b"".join(pieces)
 
 
-def _open(target: str | Path) -> IO[bytes]:
+def _open(target: str | Path, watch: Watch) -> IO[bytes]:
     if target == STANDARD_INPUT:
         return sys.stdin.buffer
     try:
+        if stat.S_ISFIFO(os.stat(target).st_mode):
+            return _open_fifo(target, watch)
         return open(target, "rb", buffering=_BUFFER)
     except IsADirectoryError as error:
         raise SourceUnavailable(f"{target} is a directory, not a log") from error
@@ -82,3 +98,16 @@ def _open(target: str | Path) -> IO[bytes]:
         raise SourceUnavailable(f"{target} does not exist", hint="check the path") from error
     except OSError as error:
         raise SourceUnavailable(f"{target} cannot be opened: {error.strerror}") from error
+
+
+def _open_fifo(target: str | Path, watch: Watch) -> IO[bytes]:
+    """Wait for the other end in looks and not in `open`, which would sit there until somebody writes."""
+    handle = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while not select.select([handle], [], [], _PATIENCE_SECONDS)[0]:
+            watch(True)
+        os.set_blocking(handle, True)
+        return os.fdopen(handle, "rb", buffering=_BUFFER)
+    except BaseException:
+        os.close(handle)
+        raise
