@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +22,9 @@ from anomaly.rules.correlation import Correlation, Kind, Match
 from anomaly.rules.words import printable
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_KEPT: Final = 250
+"""Matches of one group that are kept from each end of a cell of time, at the least."""
+_REMEMBERED: Final = 4_096
 _WORDS: Final = {"gte": "at least", "gt": "more than", "lte": "at most", "lt": "less than", "eq": "exactly"}
 
 
@@ -34,7 +38,8 @@ class Told:
     members: tuple[Match, ...]
 
 
-def group_key(cluster_id: int, correlation: Correlation, group: Sequence[str]) -> UUID:
+@lru_cache(_REMEMBERED)
+def group_key(cluster_id: int, correlation: Correlation, group: tuple[str, ...]) -> UUID:
     """This will return the key under which matches of one group are stored.
 
     How a correlation groups and counts is part of it: after it is rewritten, matches captured before no longer speak for it.
@@ -44,7 +49,8 @@ def group_key(cluster_id: int, correlation: Correlation, group: Sequence[str]) -
     return _hash((str(cluster_id), correlation.id, *asks, "\0", *group))
 
 
-def value_key(value: Sequence[str]) -> UUID:
+@lru_cache(_REMEMBERED)
+def value_key(value: tuple[str, ...]) -> UUID:
     """This will return what stands for the counted values of a match: equal when they are."""
     return _hash(value)
 
@@ -54,6 +60,57 @@ def only_grows(correlation: Correlation) -> bool:
     if correlation.expression is not None:
         return not _denies(correlation.expression)
     return correlation.kind is Kind.TEMPORAL_ORDERED or correlation.compare in {"gt", "gte"}
+
+
+def spare(correlation: Correlation, matches: Iterable[Match], times: Sequence[int]) -> list[Match]:
+    """This will return those of the matches of one group that need not be kept once `told` has heard them: a flood's inside.
+
+    `matches` must hold all that is kept between the bounds of `to_read`; only cells of time with one of `times` are thinned. A
+    cell is no longer than the timespan and lies in one bucket. From each are kept its first and last matches (at least 250 each
+    way, and more than the correlation asks for), and of everything counted the first and the last, as many again.
+
+    Exact in spite of it, whatever comes in what order: whether there is a finding for a group and bucket; for counts of events
+    also its end, and its start, count and evidence as long as no spared match is in reach of the hit, as in the buckets where
+    the flood itself was found. Capped: a finding that begins later, yet reaches back into a flood (the next bucket; a value
+    count that held only afterwards), lists, counts and starts with what was kept of it. Late matches inside a flood of values
+    or of rules can leave its end earlier than it was. Nothing is spared where hits can be undone, or in orders of three or more.
+    """
+    if not only_grows(correlation) or (
+        correlation.kind is Kind.TEMPORAL_ORDERED and len(correlation.rules) > 2
+    ):
+        return []
+    most = max(_KEPT, (int(correlation.threshold) + 1) * len(correlation.rules))
+    touched = {_cell(correlation, time) for time in times}
+    cells: dict[tuple[int, int], list[Match]] = defaultdict(list)
+    for match in matches:
+        if (cell := _cell(correlation, match.time)) in touched:
+            cells[cell].append(match)
+    found: list[Match] = []
+    for members in cells.values():
+        if len(members) > 2 * most:
+            members.sort()
+            kept = {*members[:most], *members[-most:]}
+            kept.update(_first_of_each(correlation, members, most))
+            kept.update(_first_of_each(correlation, reversed(members), most))
+            found += [match for match in members if match not in kept]
+    return found
+
+
+def _first_of_each(correlation: Correlation, members: Iterable[Match], most: int) -> Iterable[Match]:
+    if correlation.kind is Kind.EVENT_COUNT:
+        return ()
+    by_value = correlation.kind is Kind.VALUE_COUNT
+    firsts: dict[object, Match] = {}
+    for match in members:
+        firsts.setdefault(match.value if by_value else match.rule, match)
+        if len(firsts) == most:
+            break
+    return firsts.values()
+
+
+def _cell(correlation: Correlation, time: int) -> tuple[int, int]:
+    bucket, rest = divmod(time, correlation.timeframe * SECOND)
+    return bucket, rest // (correlation.timespan * SECOND)
 
 
 def to_read(correlation: Correlation, times: Sequence[int]) -> tuple[int, int]:

@@ -3,11 +3,14 @@
 Two writers may add to one group at once, and neither sees what the other has not committed. So whoever adds takes the lock
 of the group first, reads what is there with what it added, and holds the lock until its transaction ends: the last of them
 sees all. Locks are hashed into few, so that a batch with many groups does not fill the server's lock table.
+
+What a flood of one group leaves is thinned while it is read (`episodes.spare` says what stays exact and what is capped), so
+that each batch reads a bounded number of rows however many came before. Every event of it still counts and is evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -21,6 +24,7 @@ from anomaly.findings.episodes import (
     group_key,
     only_grows,
     reason,
+    spare,
     to_read,
     to_replace,
     told,
@@ -52,15 +56,8 @@ class _Group:
     correlation: Correlation
     values: tuple[str, ...]
     times: list[int] = field(default_factory=list)
-    fresh: set[tuple[str, str]] = field(default_factory=set)
-    """(event key, rule) of the new matches"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    match: Match
-    event_key: UUID
-    entity_id: int
+    fresh: dict[Match, int] = field(default_factory=dict)
+    """The entity of each new match"""
 
 
 def watched(rules: RuleSet) -> Watched:
@@ -80,34 +77,62 @@ def keep_correlated(
     A match that an exception covers, for its rule or for the correlation, is not kept. Costs nothing when no rule that feeds
     a correlation fired.
     """
-    groups: dict[UUID, _Group] = {}
-    rows = list(_captured(watching, fires, exceptions, clusters, groups))
-    if not rows:
+    groups = _captured(watching, fires, exceptions, clusters)
+    if not groups:
         return
     locks = sorted({key.int % _LOCKS for key in groups})
     cursor.execute(
         "SELECT pg_advisory_xact_lock(%s, place) FROM (SELECT place FROM unnest(%s::int[]) AS place ORDER BY place) AS ordered",
         [_LOCK, locks],
     )
-    cursor.execute(
-        "INSERT INTO anomaly.rule_match (received_at, group_key, event_key, value_key, entity_id, cluster_id, rule)"
-        " SELECT to_timestamp(0) + us * interval '1 microsecond', g, e, v, n, c, r"
-        " FROM unnest(%s::bigint[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::smallint[], %s::text[])"
-        " AS new (us, g, e, v, n, c, r) ON CONFLICT DO NOTHING",
-        [list(column) for column in zip(*rows, strict=True)],
-    )
     stored = _read(cursor, groups)
+    _thin(cursor, groups, stored)
     _renew(cursor, groups, stored)
 
 
+def _thin(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, Mapping[Match, int]]) -> None:
+    """Keep the new matches, but of a flood only what may still matter."""
+    added: list[tuple[object, ...]] = []
+    dropped: list[tuple[object, ...]] = []
+    for key, group in groups.items():
+        there = stored[key]
+        spared = set(spare(group.correlation, [*there, *group.fresh], group.times))
+        added += [
+            (one.time, key.hex, one.key, one.value[0], entity_id, group.cluster_id, one.rule)
+            for one, entity_id in group.fresh.items()
+            if one not in spared
+        ]
+        dropped += [(one.time, key.hex, one.key, one.rule) for one in spared if one in there]
+    if added:
+        cursor.execute(_INSERT, _arrays(added))
+    if dropped:
+        times = [one[0] for one in dropped]
+        cursor.execute(_DELETE, [*_arrays(dropped), min(times), max(times)])  # type: ignore[type-var]
+
+
+_INSERT: Final = (
+    "INSERT INTO anomaly.rule_match (received_at, group_key, event_key, value_key, entity_id, cluster_id, rule)"
+    " SELECT to_timestamp(0) + us * interval '1 microsecond', g, e, v, n, c, r"
+    " FROM unnest(%s::bigint[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::smallint[], %s::text[])"
+    " AS new (us, g, e, v, n, c, r) ON CONFLICT DO NOTHING"
+)
+_DELETE: Final = """
+DELETE FROM anomaly.rule_match m USING unnest(%s::bigint[], %s::uuid[], %s::uuid[], %s::text[]) AS gone (us, g, e, r)
+WHERE m.group_key = gone.g AND m.received_at = to_timestamp(0) + gone.us * interval '1 microsecond'
+  AND m.event_key = gone.e AND m.rule = gone.r
+  AND m.received_at >= to_timestamp(0) + %s * interval '1 microsecond' AND m.received_at <= to_timestamp(0) + %s * interval '1 microsecond'
+"""
+
+
+def _arrays(rows: Sequence[tuple[object, ...]]) -> list[object]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def _captured(
-    watching: Watched,
-    fires: Fires,
-    exceptions: Exceptions,
-    clusters: Mapping[int, str],
-    groups: dict[UUID, _Group],
-) -> Iterator[tuple[int, UUID, UUID, UUID, int, int, str]]:
-    """Rows to keep; `groups` is filled with what they touch."""
+    watching: Watched, fires: Fires, exceptions: Exceptions, clusters: Mapping[int, str]
+) -> dict[UUID, _Group]:
+    """The groups that got new matches, with them."""
+    groups: dict[UUID, _Group] = {}
     for batch, fired in fires:
         for one in fired:
             for correlation in watching.get(one.rule.id, ()):
@@ -116,9 +141,9 @@ def _captured(
                     exceptions, clusters, batch, one, (one.rule.id, correlation.id)
                 ):
                     continue
-                event_key = UUID(bytes=batch.keys[one.index])
+                key_of_event = batch.keys[one.index].hex()
                 match = correlation.capture(
-                    one.rule, event, known.shape, key=event_key.hex, time=one.received_us
+                    one.rule, event, known.shape, key=key_of_event, time=one.received_us
                 )
                 if match is None:
                     continue
@@ -127,11 +152,9 @@ def _captured(
                 if group is None:
                     group = groups[key] = _Group(batch.cluster_id, correlation, match.group)
                 group.times.append(match.time)
-                group.fresh.add((match.key, match.rule))
-                yield (
-                    *(match.time, key, event_key, value_key(match.value)),
-                    *(known.entity_id, batch.cluster_id, one.rule.id),
-                )
+                kept = Match(match.time, match.key, match.rule, (), (value_key(match.value).hex,))
+                group.fresh[kept] = known.entity_id
+    return groups
 
 
 def excepted(
@@ -151,7 +174,8 @@ def excepted(
     return 0
 
 
-def _read(cursor: Cursor, groups: Mapping[UUID, _Group]) -> dict[UUID, list[_Stored]]:
+def _read(cursor: Cursor, groups: Mapping[UUID, _Group]) -> dict[UUID, dict[Match, int]]:
+    """What is there already near the new matches, with the entity of each."""
     keys = sorted(groups)
     bounds = [to_read(groups[key].correlation, groups[key].times) for key in keys]
     low, high = min(first for first, _ in bounds), max(last for _, last in bounds)
@@ -166,11 +190,11 @@ WHERE m.received_at >= to_timestamp(0) + %s * interval '1 microsecond' AND m.rec
 """,
         [keys, [first for first, _ in bounds], [last for _, last in bounds], low, high],
     )
-    found: dict[UUID, list[_Stored]] = {key: [] for key in keys}
+    found: dict[UUID, dict[Match, int]] = {key: {} for key in keys}
     for key, us, event_key, value, entity_id, rule in cursor.fetchall():
         assert isinstance(key, UUID) and isinstance(event_key, UUID) and isinstance(value, UUID)
         match = Match(int(str(us)), event_key.hex, str(rule), (), (value.hex,))
-        found[key].append(_Stored(match, event_key, int(str(entity_id))))
+        found[key][match] = int(str(entity_id))
     return found
 
 
@@ -184,15 +208,13 @@ class _Change:
     events: dict[UUID, int]
 
 
-def _renew(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, list[_Stored]]) -> None:
+def _renew(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, Mapping[Match, int]]) -> None:
     changes: list[_Change] = []
     undone: list[UUID] = []
     for key, group in groups.items():
-        entities = {one.match: one.entity_id for one in stored[key]}
-        found = told(
-            group.cluster_id, group.correlation, group.values, [one.match for one in stored[key]], group.times
-        )
-        known = _written(group, stored[key])
+        entities = {**stored[key], **group.fresh}
+        found = told(group.cluster_id, group.correlation, group.values, entities, group.times)
+        known = _written(group, stored[key]) if found else {}
         undone += to_replace(group.cluster_id, group.correlation, group.values, group.times)
         for one in found:
             start = [match for match in one.members if match.time == one.start_us]
@@ -212,12 +234,11 @@ def _renew(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, 
     _write(cursor, sorted((one for one in changes if one.told.id not in held), key=lambda one: one.told.id))
 
 
-def _written(group: _Group, stored: Sequence[_Stored]) -> dict[UUID, frozenset[str]]:
+def _written(group: _Group, stored: Mapping[Match, int]) -> dict[UUID, frozenset[str]]:
     """The events that whoever added before has written as evidence: in a flood that is nearly all there is to write."""
-    if not only_grows(group.correlation):
+    if not stored or not only_grows(group.correlation):
         return {}
-    before = [one.match for one in stored if (one.match.key, one.match.rule) not in group.fresh]
-    found = told(group.cluster_id, group.correlation, group.values, before)
+    found = told(group.cluster_id, group.correlation, group.values, stored)
     return {one.id: frozenset(match.key for match in one.members) for one in found}
 
 

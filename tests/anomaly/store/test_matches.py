@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from anomaly.events.decode import decode_lines
 from anomaly.events.key import event_key, microseconds, received_at
+from anomaly.findings import episodes
 from anomaly.findings.episodes import told
 from anomaly.rules.document import read_text
 from anomaly.rules.pack import parse_all, rule_set
@@ -129,6 +130,68 @@ def test_any_order_and_any_split_give_what_all_together_give(database, kind, fou
         write(writer, cluster, raws[max(0, start - 2) : start + 1])
     writer.close()
     assert stored(database) == expected(rules, cluster, raws)
+
+
+def crowds():
+    """Many of them: cells of ten minutes hold far more than is asked for."""
+    one = st.tuples(
+        st.integers(0, 25), st.sampled_from("ab"), st.booleans(), st.sampled_from(["shop", "web", ""])
+    )
+    return st.lists(one, min_size=40, max_size=120, unique=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(found=crowds(), seed=st.integers(0, 99), size=st.integers(1, 30))
+def test_a_crowd_that_is_thinned_has_the_findings_of_the_whole(database, kind, found, seed, size):
+    rules, raws = ruleset(kind), [raw(*one) for one in found]
+    random.Random(seed).shuffle(raws)
+    with database.begin() as connection:
+        cluster = ensure_cluster(connection, f"c{uuid.uuid4().hex}")
+    with database.dedicated(autocommit=True) as connection:
+        connection.execute("TRUNCATE anomaly.finding, anomaly.evidence CASCADE")
+    writer = Writer(database.dedicated, rules, HOUR_US)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(episodes, "_KEPT", 1)
+        for start in range(0, len(raws), size):
+            write(writer, cluster, raws[start : start + size])
+    writer.close()
+    have, due = stored(database), expected(rules, cluster, raws)
+    if kind in {"count", "everybody", "exactly"}:
+        assert have == due
+    else:
+        assert have.keys() == due.keys()
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_flood_of_one_group_leaves_few_rows_to_read_and_an_exact_finding(database, prod, shuffled):
+    rules = ruleset("count")
+    raws = [raw(place / 4_000, "eve", True, "shop") for place in range(20_000)]
+    due = expected(rules, prod, raws)
+    if shuffled:
+        random.Random(5).shuffle(raws)
+    writer = Writer(database.dedicated, rules, HOUR_US)
+    with database.dedicated(autocommit=True) as connection:
+        for start in range(0, len(raws), 2_000):
+            write(writer, prod, raws[start : start + 2_000])
+            (rows,) = connection.execute("SELECT count(*) FROM anomaly.rule_match").fetchone()
+            # All there is of the group: no batch can read more. Five minutes lie in one cell of ten.
+            assert rows == 500
+    writer.close()
+    assert stored(database) == due
+    assert [len(keys) for _, _, keys in due.values()] == [20_000]
+
+
+def test_after_a_flood_of_one_value_another_value_still_makes_the_finding(database, prod):
+    writer = Writer(database.dedicated, ruleset("values"), HOUR_US)
+    flood = [raw(place / 400, "eve", True, "shop") for place in range(2_000)]
+    for start in range(0, len(flood), 500):
+        write(writer, prod, flood[start : start + 500])
+    assert stored(database) == {}
+    write(writer, prod, [raw(2.501, "eve", True, "web")])
+    writer.close()
+    ((_, _, keys),) = stored(database).values()
+    assert 250 < len(keys) < 600
 
 
 @pytest.mark.parametrize("kind", ["count", "exactly", "values", "everybody"])
