@@ -68,16 +68,25 @@ def lint(policy: Path, *, sink: Sink = None, output: Output = Format.TABLE) -> i
 
 @app.command
 def explain(
-    policy: Path, *, requests: Path | None = None, event: Path | None = None, output: Output = Format.TABLE
+    policy: Path,
+    *,
+    requests: Path | None = None,
+    event: Path | None = None,
+    why: Annotated[bool, Parameter(negative="")] = False,
+    output: Output = Format.TABLE,
 ) -> int:
     """Say which rule decides for each request, what is written, and why the other rules do not decide.
+
+    The JSON form also says which bodies are written: true, false, or null where that does not follow from the request.
 
     Parameters
     ----------
     requests
         A JSON list of requests: name, user, groups and attributes, or method and path.
     event
-        A file with one stored audit event instead.
+        A file with stored audit events instead.
+    why
+        Say of every request why the other rules do not decide. For a single one this is always said.
     """
     from anomaly.policy import explain as explaining
 
@@ -102,8 +111,10 @@ def explain(
         Column("written"),
     )
     write_table([explaining.summary(item) for item in found], columns, empty="There are no requests.")
-    if len(found) == 1:
-        for index, reason in found[0].others.items():
+    for item in found if why or len(found) == 1 else ():
+        if len(found) > 1:
+            write_text(f"\n{visible(item.name or item.request.sentence)}:")
+        for index, reason in item.others.items():
             write_text(visible(f"rules[{index}] does not decide: {reason}"))
     return 0
 

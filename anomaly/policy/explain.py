@@ -10,7 +10,8 @@ import msgspec
 
 from anomaly.errors import UsageError
 from anomaly.events.event import Event
-from anomaly.policy.document import Level, Policy, Rule
+from anomaly.policy.bodies import Bodies, Known, bodies
+from anomaly.policy.document import Level, Policy, Rule, Stage
 from anomaly.policy.match import Decision, Matcher, obstacle, stages_of
 from anomaly.policy.observed import request_of
 from anomaly.policy.request import Request
@@ -46,6 +47,7 @@ class Asked(msgspec.Struct):
     code: int | None = None
     stages: list[str] | None = None
     lost_from_request_level: list[str] | None = None
+    body: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
     def request(self) -> Request:
         """This will return the request as the policy is asked about it."""
@@ -78,15 +80,17 @@ class Explanation:
     decision: Decision
     stages: dict[str, Level]
     others: dict[int, str]
+    bodies: Bodies
 
     def as_json(self) -> dict[str, object]:
-        """This will return the answer in the words of a verdict: rule, level and stages."""
+        """This will return the answer in the words of a verdict: rule, level, stages, and bodies (null when unknown)."""
         return {
             "name": self.name,
             "rule": self.decision.rule,
             "level": str(self.decision.level),
             "stages": {str(stage): str(level) for stage, level in self.stages.items()},
             "omitManagedFields": self.decision.omit_managed_fields,
+            **self.bodies.as_json(),
             "others": {str(index): reason for index, reason in self.others.items()},
         }
 
@@ -122,7 +126,21 @@ def explain_event(policy: Policy, event: Event) -> Explanation:
     decision = Matcher(policy).decide(request)
     code = event.responseStatus.code if event.responseStatus is not None else 200
     stages = decision.stages(stages_of(request, code))
-    return Explanation(event.auditID, request, decision, stages, why_not(policy, request, decision))
+    shown = bodies(request, decision, stages, _known_from(event, code))
+    return Explanation(event.auditID, request, decision, stages, why_not(policy, request, decision), shown)
+
+
+def _known_from(event: Event, code: int) -> Known:
+    """Bodies that a stored event shows, or shows to be absent because it was stored at a level that has them."""
+    finished = event.stage == Stage.RESPONSE_COMPLETE
+    with_request = finished and event.level in {Level.REQUEST, Level.REQUEST_RESPONSE}
+    with_response = finished and event.level == Level.REQUEST_RESPONSE
+    return Known(
+        code=code if event.responseStatus is not None else None,
+        request=bytes(event.requestObject) if with_request else None,
+        response=bytes(event.responseObject) if with_response else None,
+        cut=True,
+    )
 
 
 def why_not(policy: Policy, request: Request, decision: Decision) -> dict[int, str]:
@@ -146,7 +164,16 @@ def _explained(matcher: Matcher, asked: Asked) -> Explanation:
         decision,
         stages,
         why_not(matcher.policy, request, decision),
+        bodies(request, decision, stages, Known(asked.code, _sent(asked))),
     )
+
+
+def _sent(asked: Asked) -> bytes | None:
+    """The request's body if the file states it; `null` states that there is none."""
+    if asked.body is msgspec.UNSET:
+        return None
+    raw = bytes(asked.body)
+    return b"" if raw == b"null" else raw
 
 
 def _reason(rule: Rule, request: Request, decided: int | None) -> str:

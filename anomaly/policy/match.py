@@ -173,9 +173,13 @@ def stages_of(request: Request, code: int = 200) -> tuple[str, ...]:
     """This will return the stages the server comes through for a request: three for long-running ones, one for a 401."""
     if code == 401 or request.user is None:
         return (Stage.RESPONSE_STARTED,)
-    long = request.is_resource and (
-        request.verb in {"watch", "proxy"} or request.subresource in _LONG_RUNNING
-    )
-    if long:
+    if is_long_running(request):
         return (Stage.REQUEST_RECEIVED, Stage.RESPONSE_STARTED, Stage.RESPONSE_COMPLETE)
     return (Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE)
+
+
+def is_long_running(request: Request) -> bool:
+    """This will tell whether the answer is a stream: a watch, or a connection into a pod, service or node."""
+    return request.is_resource and (
+        request.verb in {"watch", "proxy"} or request.subresource in _LONG_RUNNING
+    )

@@ -35,17 +35,17 @@ def size_at(event: Event, raw_size: int, level: Level, *, omit_managed_fields: b
     if request and level.rank < Level.REQUEST.rank:
         size -= request + _REQUEST_KEY
     elif request and omit_managed_fields and event.verb != "patch":
-        size -= _managed(event.requestObject)
+        size -= managed_bytes(event.requestObject)
     if response and level is not Level.REQUEST_RESPONSE:
         size -= response + _RESPONSE_KEY
     elif response and omit_managed_fields:
-        size -= _managed(event.responseObject)
+        size -= managed_bytes(event.responseObject)
     bodies_follow = event.stage != "RequestReceived"
     return Size(size, stored.rank >= level.rank or not bodies_follow)
 
 
-def _managed(body: msgspec.Raw) -> int:
-    """Bytes of managedFields in a body: of the object, or of the items of a list."""
+def managed_bytes(body: msgspec.Raw | bytes) -> int:
+    """This will return the bytes of managedFields in a body: of the object, or of the items of a list."""
     raw = bytes(body)
     if b'"managedFields"' not in raw:
         return 0

@@ -55,6 +55,24 @@ def test_explain_takes_a_stored_event_and_says_why_the_other_rules_do_not_decide
     assert "rules[0] does not decide: name '' is not among its resourceNames" in out
 
 
+def test_explain_says_why_for_every_request_when_asked(run):
+    words = ("explain", recorded("resourcenames"), "--requests", FOLDER / "requests.json")
+    plain, reasons = run(*words)[1], run(*words, "--why")[1]
+
+    assert "does not decide" not in plain
+    assert reasons.startswith(plain)
+    assert reasons.count("\nrules[0] does not decide: ") > 100
+    assert "\nsecrets-get-missing:\n" in reasons
+
+
+def test_explain_says_in_json_which_bodies_are_written(run):
+    _, out, _ = run("explain", recorded("metadata-all"), "--requests", FOLDER / "requests.json", "-o", "json")
+
+    first = json.loads(out)[0]
+    expected = VERDICTS["metadata-all"]["verdicts"][first["name"]]
+    assert {key: first[key] for key in expected} == expected
+
+
 def test_a_refused_policy_ends_with_the_server_s_words(run):
     code, out, err = run("explain", recorded("r-level-lowercase"), "--requests", FOLDER / "requests.json")
 
@@ -134,6 +152,16 @@ def test_generate_prints_a_policy_that_lint_accepts(run, tmp_path):
 
     assert (code, "see all they need" in err) == (0, True)
     assert run("coverage", made, "--keep", "exec-into-pod", "--keep", "secrets")[0] == 0
+
+
+def test_generate_names_the_rules_that_confidential_bodies_would_feed(run):
+    code, out, err = run("generate", "--keep", "credentials-in-configmap", "-o", "json")
+
+    assert code == 1
+    assert json.loads(out)["withheld"] == {"credentials-in-configmap": ["configmaps"]}
+    assert "--bodies-of configmaps" in err
+    assert run("generate", "--keep", "credentials-in-configmap", "--bodies-of", "configmaps")[0] == 0
+    assert run("generate", "--bodies-of", "pods")[0] == 2
 
 
 def test_the_webhook_files_are_generated_and_checked(run, tmp_path):
