@@ -14,8 +14,8 @@ from anomaly.cli.output import Column, Format, Output, write_details, write_json
 from anomaly.errors import SourceUnavailable, UsageError
 
 if TYPE_CHECKING:
+    from anomaly.policy.webhook import Sink
     from anomaly.settings import ServeSettings
-    from anomaly.sources.webhook_setup import Setup
 
 app = App(name="cluster", help="Clusters: which ones may send their events, and with which tokens.")
 
@@ -238,33 +238,31 @@ def _until(expires: str | None) -> datetime | None:
 class _Prepared:
     """Everything of the webhook configuration but the token, checked before anything is changed."""
 
-    def __init__(self, cluster: str, server: str, authority: str | None, pem: bytes | None) -> None:
+    def __init__(self, cluster: str, server: str, authority: str, pem: bytes | None) -> None:
         self._cluster, self._server, self._authority, self._pem = cluster, server, authority, pem
 
-    def __call__(self, token: str) -> Setup:
-        from anomaly.sources.webhook_setup import Setup
+    def __call__(self, token: str) -> Sink:
+        from anomaly.policy.webhook import Sink
 
-        return Setup(self._cluster, self._server, token, self._authority, self._pem)
+        return Sink(
+            self._server, self._cluster, authority=self._authority, token=token, authority_pem=self._pem
+        )
 
 
 def _prepared(name: str, server: str | None, authority: str | None, embed: Path | None) -> _Prepared:
-    from anomaly.sources.webhook_setup import AUTHORITY, checked_server
+    from anomaly.policy.webhook import AUTHORITY, checked_server
     from anomaly.store.clusters import checked_name
 
     if authority is not None and embed is not None:
         raise UsageError("--certificate-authority and --embed-certificate-authority cannot be used together.")
-    address = checked_server(server or _address(current().settings().serve))
+    address = checked_server(server or _address(current().settings().serve), plain=True)
     try:
         pem = embed.read_bytes() if embed is not None else None
     except OSError as unreadable:
         raise SourceUnavailable(f"{embed} cannot be read: {unreadable.strerror}.") from unreadable
     if pem is not None and b"-----BEGIN CERTIFICATE-----" not in pem:
         raise UsageError(f"{embed} holds no certificate in PEM form.")
-    if address.startswith("http:"):
-        authority = pem = None
-    elif pem is None:
-        authority = authority or AUTHORITY
-    return _Prepared(checked_name(name), address, authority, pem)
+    return _Prepared(checked_name(name), address, authority or AUTHORITY, pem)
 
 
 def _address(options: ServeSettings) -> str:
@@ -278,41 +276,44 @@ def _address(options: ServeSettings) -> str:
     return f"{scheme}://{host}:{options.port}"
 
 
-def _hand_over(setup: Setup, until: datetime | None, write: Path | None, output: Format, said: str) -> None:
+def _hand_over(sink: Sink, until: datetime | None, write: Path | None, output: Format, said: str) -> None:
     """Print or write the token before the transaction commits: one that nobody has seen must not exist."""
-    from anomaly.sources.webhook_setup import AUTHORITY, FILE
+    from anomaly.policy.webhook import AUTHORITY, FILE, FLAGS, POLICY, kubeconfig
 
+    config = kubeconfig(sink, plain=True)
     if write is not None:
-        _write_private(write, setup.kubeconfig())
+        _write_private(write, config)
     if output is Format.JSON:
-        shown = {} if write is not None else {"token": setup.token, "kubeconfig": setup.kubeconfig()}
+        shown = {} if write is not None else {"token": sink.token, "kubeconfig": config}
         document = {
-            "cluster": setup.cluster,
-            "endpoint": setup.endpoint,
+            "cluster": sink.cluster,
+            "endpoint": sink.endpoint,
             "expires_at": until,
-            "flags": setup.flags(),
+            "flags": FLAGS,
         }
         write_json(document | shown | ({"written_to": str(write)} if write is not None else {}))
         return
     ending = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until it is revoked"
     lines = [said, ""]
     if write is None:
-        lines += [f"Its token, valid {ending} and shown only this once:", "", f"    {setup.token}", ""]
-        lines += [f"1. Put this into {FILE} (mode 0600) on every control-plane node:", "", setup.kubeconfig()]
+        lines += [f"Its token, valid {ending} and shown only this once:", "", f"    {sink.token}", ""]
+        lines += [f"1. Put this into {FILE} (mode 0600) on every control-plane node:", "", config]
     else:
         lines += [
             f"1. Its token, valid {ending}, is in {write}. Copy that file to {FILE} on every control-plane node.",
             "",
         ]
-    if setup.authority == AUTHORITY:
+    if sink.authority == AUTHORITY and sink.authority_pem is None and not sink.is_plain:
         lines += [f"   Put the CA certificate of this service into {AUTHORITY} there.", ""]
     lines += [
-        "2. Give kube-apiserver these flags, beside the --audit-policy-file without which nothing is recorded:",
+        f"2. Put an audit policy into {POLICY} there; `anomaly policy generate` prints one.",
+        "",
+        "3. Give kube-apiserver these flags:",
         "",
     ]
-    lines += [f"    {flag}" for flag in setup.flags()]
+    lines += [f"    {flag}" for flag in FLAGS]
     write_text("\n".join(lines))
-    if setup.server.startswith("http:"):
+    if sink.is_plain:
         current().say(
             "Without TLS the token crosses the network readable; see serve.tls_cert in `anomaly settings`."
         )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
+from anomaly.cli.invocation import current
 from anomaly.cli.output import Format, Output, write_json, write_text
 from anomaly.cli.policy_input import read_bytes
 from anomaly.cli.policy_remarks import write_remarks
 from anomaly.errors import UsageError
+from anomaly.policy.webhook import AUTHORITY, FLAGS, Sink, kubeconfig
 
 if TYPE_CHECKING:
     from anomaly.policy.remark import Remark
@@ -47,29 +49,29 @@ def generate_webhook(
     server: str,
     *,
     cluster: str = "",
-    certificate_authority: str = "/etc/kubernetes/audit/ca.crt",
+    certificate_authority: str = AUTHORITY,
     client_certificate: str = "",
     client_key: str = "",
     token: str = "",
     output: Output = Format.TABLE,
 ) -> int:
-    """Print the webhook kubeconfig and the API server's flags for a sink.
+    """Print the webhook kubeconfig and the API server's flags for a sink. `anomaly cluster add` prints the same, with a token.
 
     Parameters
     ----------
     server
-        Where batches are posted: an https URL without a query, which the API server would drop.
+        The https address of `anomaly serve`, or without --cluster the whole address of any other sink.
     cluster
-        The cluster's name, put at the end of the path.
+        The cluster's name there. It goes into the path, as the API server drops a query.
     """
-    from anomaly.policy.webhook import Sink as Receiver
-    from anomaly.policy.webhook import flags as flags_for
-    from anomaly.policy.webhook import kubeconfig as config_for
-
-    sink = Receiver(server, cluster, certificate_authority, client_certificate, client_key, token)
-    text, flags = config_for(sink), flags_for(sink)
+    sink = Sink(server, cluster, certificate_authority, client_certificate, client_key, token)
+    text = kubeconfig(sink)
     if output is Format.JSON:
-        write_json({"kubeconfig": text, "flags": flags})
+        write_json({"kubeconfig": text, "flags": FLAGS})
     else:
-        write_text("# " + "\n# ".join(["flags of kube-apiserver:", *flags]) + "\n" + text.rstrip("\n"))
+        write_text("# " + "\n# ".join(["flags of kube-apiserver:", *FLAGS]) + "\n" + text.rstrip("\n"))
+    if not token and not client_certificate:
+        current().say(
+            "It has no credentials; `anomaly cluster add` makes a token, --token or --client-certificate take one."
+        )
     return 0

@@ -30,6 +30,8 @@ MODES: Final = ("batch", "blocking", "blocking-strict")
 FORMATS: Final = ("legacy", "json")
 _STOPS: Final = "kube-apiserver ends with exit code 1"
 _FLAG: Final = re.compile(r"--(audit-[a-z-]+)(?:=(.*))?\Z")
+_NO_URL_IS_LARGER: Final = 4 << 20
+"""The server takes 1 MiB of headers and URL, which escaping makes three times as long at most."""
 _CIS: Final = (("audit-log-maxage", 30), ("audit-log-maxbackup", 10), ("audit-log-maxsize", 100))
 
 
@@ -194,15 +196,17 @@ def _delivery(flags: dict[str, tuple[str, int]]) -> Iterator[Remark]:
                 "leave the default of 10000, or more",
             )
     truncate, line = flags.get("audit-webhook-truncate-enabled", ("false", 1))
-    if truncate in {"true", ""} and "audit-webhook-truncate-enabled" in flags:
-        effect = "bodies over 100 kB are cut, and an event still larger is dropped from every backend: an attacker can hide behind a long URL"
+    largest = flags.get("audit-webhook-truncate-max-event-size", ("", 1))[0]
+    roomy = largest.isdigit() and int(largest[:12]) >= _NO_URL_IS_LARGER
+    if truncate in {"true", ""} and "audit-webhook-truncate-enabled" in flags and not roomy:
+        effect = "bodies of events over the limit (100 kB by default) are cut, and an event still larger is dropped from every backend: an attacker can hide behind a long URL"
         yield Remark(
             "truncation",
             Severity.INFO,
             line,
             "truncation is on",
             effect,
-            'watch apiserver_audit_error_total{plugin="truncate"}',
+            'allow --audit-webhook-truncate-max-event-size=4194304, and watch apiserver_audit_error_total{plugin="truncate"}',
         )
 
 

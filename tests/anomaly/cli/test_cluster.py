@@ -58,7 +58,7 @@ def test_the_page_for_people_holds_token_file_and_flags(anomaly):
     assert code == 0
     assert out.count("anomaly_") >= 2
     assert "server: https://anomaly.example.org:8443/v1/clusters/shop/audit" in out
-    assert "certificate-authority: /etc/kubernetes/anomaly-ca.crt" in out
+    assert "certificate-authority: /etc/kubernetes/audit/ca.crt" in out
     assert "tls-client-config" not in out
     for flag in (
         "config-file=",
@@ -69,6 +69,28 @@ def test_the_page_for_people_holds_token_file_and_flags(anomaly):
     ):
         assert f"--audit-webhook-{flag}" in out
     assert err == ""
+
+
+def test_policy_webhook_generate_makes_the_same_file_and_flags(anomaly, capsys):
+    server = "https://anomaly.example.org:8443"
+    given = added(anomaly, "shop", "--server", server)
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "policy",
+                "webhook",
+                "generate",
+                server,
+                "--cluster",
+                "shop",
+                "--token",
+                given["token"],
+                "-o",
+                "json",
+            ]
+        )
+    made = json.loads(capsys.readouterr().out)
+    assert made == {"kubeconfig": given["kubeconfig"], "flags": given["flags"]}
 
 
 def test_only_a_digest_of_the_token_is_stored(anomaly, database):

@@ -1,12 +1,13 @@
 import pytest
+from ruamel.yaml import YAML
 
 from anomaly.errors import UsageError
 from anomaly.policy.flags import flags_from, lint_flags
 from anomaly.policy.kubeconfig import NO_CONFIGURATION, lint_kubeconfig
 from anomaly.policy.remark import Severity
-from anomaly.policy.webhook import Sink, flags, kubeconfig
+from anomaly.policy.webhook import FLAGS, Sink, kubeconfig
 
-SOUND = Sink("https://sink.corp:9443/v1/audit", "lab", certificate="/a/b.crt", key="/a/b.key")
+SOUND = Sink("https://sink.corp:9443", "lab", certificate="/a/b.crt", key="/a/b.key")
 
 
 def ids(remarks):
@@ -15,13 +16,13 @@ def ids(remarks):
 
 def test_the_generated_files_have_no_mistakes():
     assert lint_kubeconfig(kubeconfig(SOUND).encode()) == []
-    assert lint_flags("\n".join(flags(SOUND))) == []
+    assert lint_flags("\n".join(FLAGS)) == []
 
 
 def test_the_cluster_goes_into_the_path_and_nothing_escapes_its_quotes():
     text = kubeconfig(Sink("https://sink.corp:9443/a", 'lab"\n  x: y/../z', token='t"\nx'))
 
-    assert "https://sink.corp:9443/a/lab%22%0A%20%20x%3A%20y%2F..%2Fz" in text
+    assert "https://sink.corp:9443/a/v1/clusters/lab%22%0A%20%20x%3A%20y%2F..%2Fz/audit" in text
     assert '      token: "t\\"\\nx"' in text
     assert ids(lint_kubeconfig(text.encode())) == {"token-in-file"}
 
@@ -33,6 +34,9 @@ def test_the_cluster_goes_into_the_path_and_nothing_escapes_its_quotes():
         Sink("https://sink/?cluster=lab"),
         Sink("sink:9443"),
         Sink("https://["),
+        Sink("https://sink:0"),
+        Sink("https://user:password@sink"),
+        Sink("https://sink/#lab"),
         Sink("https://sink", certificate="/a"),
     ],
 )
@@ -41,14 +45,34 @@ def test_what_would_lose_events_is_not_generated(sink):
         kubeconfig(sink)
 
 
+@pytest.mark.parametrize(
+    "token", ["true", "NULL", "y", "12", "a: b", "#x", "-", "~", "\u2028", "anomaly_ab-c+/="]
+)
+def test_any_token_arrives_as_text(token):
+    text = kubeconfig(Sink("https://sink", "lab", token=token))
+
+    assert YAML(typ="safe").load(text)["users"][0]["user"] == {"token": token}
+
+
+def test_certificates_can_be_embedded_and_plain_http_has_none():
+    embedded = YAML(typ="safe").load(kubeconfig(Sink("https://sink", "lab", authority_pem=b"PEM")))
+    plain = YAML(typ="safe").load(kubeconfig(Sink("http://localhost:8080/", "lab"), plain=True))
+
+    assert embedded["clusters"][0]["cluster"] == {
+        "server": "https://sink/v1/clusters/lab/audit",
+        "certificate-authority-data": "UEVN",
+    }
+    assert plain["clusters"][0]["cluster"] == {"server": "http://localhost:8080/v1/clusters/lab/audit"}
+
+
 MISTAKES = [
-    ("server: https://sink.corp:9443/v1/audit/lab", "server: https://sink.corp:9443/audit?cluster=lab", "query-dropped"),
-    ("https://sink.corp:9443/v1/audit/lab", "http://sink.corp:9443/audit", "plain-http"),
-    ("https://sink.corp:9443/v1/audit/lab", "sink.corp:9443", "server-url"),
-    ("https://sink.corp:9443/v1/audit/lab", '"https://["', "server-url"),
-    ("https://sink.corp:9443/v1/audit/lab", "https://user:secret@sink.corp/audit", "password-in-url"),
-    ("sink.corp:9443/v1/audit/lab", "kubernetes.default.svc/api/v1/namespaces/a/services/b/proxy/audit", "delivery-loop"),
-    ("sink.corp:9443/v1/audit/lab", "10.0.0.1:6443/api/v1/namespaces/a/services/b/proxy/audit", "delivery-loop"),
+    ("server: https://sink.corp:9443/v1/clusters/lab/audit", "server: https://sink.corp:9443/audit?cluster=lab", "query-dropped"),
+    ("https://sink.corp:9443/v1/clusters/lab/audit", "http://sink.corp:9443/audit", "plain-http"),
+    ("https://sink.corp:9443/v1/clusters/lab/audit", "sink.corp:9443", "server-url"),
+    ("https://sink.corp:9443/v1/clusters/lab/audit", '"https://["', "server-url"),
+    ("https://sink.corp:9443/v1/clusters/lab/audit", "https://user:secret@sink.corp/audit", "password-in-url"),
+    ("sink.corp:9443/v1/clusters/lab/audit", "kubernetes.default.svc/api/v1/namespaces/a/services/b/proxy/audit", "delivery-loop"),
+    ("sink.corp:9443/v1/clusters/lab/audit", "10.0.0.1:6443/api/v1/namespaces/a/services/b/proxy/audit", "delivery-loop"),
     ("sink.corp", "anomaly.anomaly.svc", "cluster-name"),
     ("certificate-authority: /etc/kubernetes/audit/ca.crt", "insecure-skip-tls-verify: true", "no-verification"),
     ("      certificate-authority: /etc/kubernetes/audit/ca.crt\n", "", "no-authority"),
@@ -125,7 +149,7 @@ def test_flags_are_found_in_a_manifest_with_their_lines():
     assert lint_flags(MANIFEST) == []
 
 
-FLAGS = [
+MISTAKEN_FLAGS = [
     ("--audit-log-format json.k8s", "refused", 'invalid audit log format json.k8s, allowed formats are "legacy,json"'),
     ("--audit-log-mode=async", "refused", 'invalid audit log mode async, allowed modes are "batch,blocking,blocking-strict"'),
     ("--audit-webhook-version=audit.k8s.io/v1beta1", "refused", "no version"),
@@ -146,7 +170,7 @@ FLAGS = [
 
 
 @pytest.mark.parametrize(
-    ("text", "id", "says"), FLAGS, ids=[f"{id}-{n}" for n, (_, id, _) in enumerate(FLAGS)]
+    ("text", "id", "says"), MISTAKEN_FLAGS, ids=[f"{id}-{n}" for n, (_, id, _) in enumerate(MISTAKEN_FLAGS)]
 )
 def test_each_mistake_in_the_flags_is_named(text, id, says):
     found = [remark for remark in lint_flags(text) if remark.id == id]
@@ -154,6 +178,15 @@ def test_each_mistake_in_the_flags_is_named(text, id, says):
     assert found
     assert says in found[0].says
     assert found[0].effect
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [("102400", True), ("4194304", False), ("x", True), ("9" * 40, False)]
+)
+def test_truncation_is_told_unless_no_event_without_bodies_can_be_as_large(size, told):
+    text = f"--audit-webhook-truncate-enabled --audit-webhook-truncate-max-event-size={size}"
+
+    assert ("truncation" in ids(lint_flags(text))) is told
 
 
 def test_defaults_are_no_mistakes():
