@@ -83,7 +83,7 @@ class AccessLog:
         self._log = logging.getLogger("anomaly.access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """This will pass the request on and log how it was answered; status 0 means that the sender went away."""
+        """This will pass the request on and log how it was answered; status 0 or 499 means that the sender went away."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -15,6 +15,7 @@ import sqlalchemy
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from anomaly.errors import (
     AnomalyError,
@@ -30,6 +31,8 @@ from anomaly.errors import (
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+GONE: Final = 499
+"""What is logged when the sender went away in the middle of its body."""
 RETRY_AFTER: Final = (5, 15)
 """Seconds. A kube-apiserver told to wait this long keeps a batch for about 4 minutes, instead of 91 s (measured)."""
 
@@ -128,6 +131,11 @@ def install(app: FastAPI) -> None:
     async def unexpected(_: Request, error: Exception) -> Response:
         return of_error(error)
 
+    async def gone(_: Request, error: Exception) -> Response:
+        # Nobody is there to read it; the status is for the line in the log. The number is the one nginx writes.
+        return Response(status_code=GONE)
+
+    app.add_exception_handler(ClientDisconnect, gone)
     for kind in (
         AnomalyError,
         psycopg.OperationalError,

@@ -82,7 +82,6 @@ def test_a_retried_body_is_not_doubled(sender):
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(batch()[:-40], id="truncated JSON"),
         pytest.param(b'{"kind":"PodList","apiVersion":"v1","items":[]}', id="another kind"),
         pytest.param(b"not JSON at all", id="no JSON"),
         pytest.param(b"", id="empty"),
@@ -101,6 +100,43 @@ def test_what_cannot_be_decoded_is_kept_in_quarantine_and_answered_200(sender, b
     assert size <= max(len(body), 1)
     sender.send(body)
     assert sender.quarantined()[0].times == times + 1
+
+
+def test_of_a_truncated_body_the_whole_events_are_kept_and_the_tail_is_in_quarantine(sender):
+    body = batch(3)[:-40]
+    assert sender.send(body) == {"kept": 2, "duplicates": 0, "quarantined": 1, "matches": 0}
+    ((reason, size, _),) = sender.quarantined()
+    third = len(body) - body.rindex(b'{"kind":"Event"')
+    assert reason
+    assert size == third
+    assert sender.send(body) == {"kept": 0, "duplicates": 2, "quarantined": 1, "matches": 0}
+    assert sender.kept() == 2
+    assert sender.quarantined()[0].times == 2
+
+
+def test_senders_that_go_away_in_the_middle_are_a_line_each_in_the_log(sender, service):
+    def left():
+        return [
+            line
+            for line in service.said("request")
+            if line["status"] == 499 and line["cluster"] == sender.name
+        ]
+
+    head = (
+        f"POST {path_of(sender.name)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sender.token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
+    ).encode()
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", service.port)) as connection:
+            connection.sendall(head + b'{"kind":"EventList","items":[')
+            time.sleep(0.2)
+    deadline = time.monotonic() + 20
+    while len(left()) < 5 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [line["level"] for line in left()] == ["info"] * 5
+    assert not any("ClientDisconnect" in line or "Traceback" in line for line in service.log)
+    assert sender.kept() == 0 and sender.quarantined() == []
+    assert sender.send(batch(2))["kept"] == 2
 
 
 def test_one_bad_item_does_not_spoil_its_neighbours(sender):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly.events.decode import decode_lines
-from anomaly.sources.webhook import Body, Limits, unwrap
+from anomaly.sources.unwrap import normalise
+from anomaly.sources.webhook import MOST_ITEMS, MOST_REASONS, MOST_REJECTS, Body, Limits, unwrap
 from anomaly.testing import raw_event
 
 LIMITS = Limits(max_body=32 << 20, max_expansion=200)
@@ -107,3 +108,50 @@ def test_one_odd_event_does_not_hide_the_others(odd):
     assert {event.auditID for event in decoded.events} >= {
         event.auditID for event in decode_lines(b"\n".join(items[:7])).events
     }
+
+
+@pytest.mark.parametrize("end", [pytest.param(b"]}", id="whole"), pytest.param(b"", id="cut")])
+@pytest.mark.parametrize(
+    "before", [pytest.param(b"", id="at once"), pytest.param(b" " * 500, id="after a gap")]
+)
+def test_more_items_than_are_taken_are_kept_but_not_looked_at(before, end):
+    few = [raw_event(name=f"web-{number}") for number in range(3)]
+    body = b'{"metadata":{},' + before + b'"items":[' + b",".join([*few, *[b"{}"] * 300_000, *few]) + end
+    decoded = unwrapped(body)
+    assert len(decoded.events) == (0 if before and not end else 3)
+    assert len(decoded.rejects) <= MOST_REJECTS + 2
+    assert sum(len(reject.raw) for reject in decoded.rejects) >= 3 * 300_000 - 3
+    if end:
+        (left,) = [reject for reject in decoded.rejects if "more than" in reject.reason]
+        again = decode_lines(normalise(left.raw))
+        assert (len(again.events), len(again.rejects)) == (3, 300_000 + 3 - MOST_ITEMS)
+
+
+def test_a_great_many_real_events_in_one_body_are_all_taken():
+    same = b'{"items":[' + b",".join([raw_event()] * 30_000) + b"]}"
+    decoded = unwrapped(same, Limits(max_body=64 << 20, max_expansion=200))
+    assert (len(decoded.events), decoded.rejects) == (30_000, [])
+
+
+def test_many_rejects_of_one_reason_become_one_and_nothing_is_lost():
+    items = [b'{"n":%d,\n"kind":"Pod"}' % number for number in range(5_000)]
+    decoded = unwrapped(b'{"items":[' + b",".join([raw_event(), *items]) + b"]}")
+    assert len(decoded.events) == 1
+    *single, joined = decoded.rejects
+    assert [reject.raw for reject in single] == items[:MOST_REJECTS]
+    assert joined.reason.startswith("4,000 items of one body: kind is 'Pod'")
+    assert joined.raw.split(b"\n") == [item.replace(b"\n", b"") for item in items[MOST_REJECTS:]]
+
+
+def test_reasons_that_all_differ_make_no_more_rows_either():
+    items = [b'{"kind":"k%d"}' % number for number in range(5_000)]
+    decoded = unwrapped(b'{"items":[' + b",".join(items) + b"]}")
+    assert len(decoded.rejects) == MOST_REJECTS + MOST_REASONS + 1
+    assert "for other reasons" in decoded.rejects[-1].reason
+    kept = b"\n".join(reject.raw for reject in decoded.rejects).split(b"\n")
+    assert sorted(kept) == sorted(items)
+
+
+def test_a_few_rejects_stay_apart():
+    decoded = unwrapped(b'{"items":[' + b",".join([b"{}"] * MOST_REJECTS) + b"]}")
+    assert [reject.raw for reject in decoded.rejects] == [b"{}"] * MOST_REJECTS
