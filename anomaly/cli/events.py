@@ -40,6 +40,8 @@ def events(
 ) -> None:
     """Show audit events, newest first. Texts may hold * for anything; an option given twice means either.
 
+    Verbs, resources, namespaces and addresses can also be given with commas between them.
+
     Parameters
     ----------
     user
@@ -48,6 +50,10 @@ def events(
         get, list, watch, create, update, patch, delete, deletecollection, or a method in small letters.
     resource
         group/resource/subresource, as in pods/exec, apps/deployments, secrets; a path for other requests.
+    namespace
+        Namespace of the object; '' for what is in none, as nodes and cluster roles are.
+    address
+        First address of the client, or a network, as in 10.1.0.0/16.
     outcome
         ok: allowed and below 400; refused: 401, 403 or forbidden; failed: allowed but 400 or above.
     acting_as
@@ -72,12 +78,12 @@ def events(
         cluster=cluster,
         users=user,
         acting_as=acting_as,
-        verbs=verb,
-        resources=resource,
-        namespaces=namespace,
+        verbs=_parted(verb),
+        resources=_parted(resource),
+        namespaces=_parted(namespace),
         names=name,
         agents=agent,
-        addresses=address,
+        addresses=_parted(address),
         codes=code,
         outcome=outcome,
         audit_id=audit_id,
@@ -104,6 +110,16 @@ def events(
     write_table([_row(one) for one in found], columns, output=output, empty="No event answers that question.")
     if len(found) == limit:
         current().say(f"The first {limit}; --limit shows more, --count says how many.")
+
+
+def _parted(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Split at commas, which none of these can hold but the path of a request for something else than an object."""
+    return tuple(
+        part
+        for text in texts
+        for part in ([text] if not text or text.startswith("/") else text.split(","))
+        if part or not text
+    )
 
 
 def _row(one: Any) -> dict[str, object]:

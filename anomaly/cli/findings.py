@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from anomaly.store.search import Found
 
 _WIDE = 160
+_ROOMY = 110
 
 app = App(name="findings", help="What rules matched and what deviates: list it, look at one.")
 
@@ -80,21 +82,25 @@ def listed(
     if output is Format.JSON:
         write_json([_json(one) for one in found])
     else:
+        width = _room()
         columns = [
             Column("id", wrap=False),
-            Column("severity", wrap=False),
-            Column("kind", wrap=False),
+            Column("severity", "sev" if width < _ROOMY else "", wrap=False),
+            *([Column("kind", wrap=False)] if width >= _WIDE else []),
             Column("start", wrap=False),
             Column("entity"),
             Column("title", "what"),
-            *([Column("reason")] if _room_for_reasons() else []),
+            *([Column("reason")] if width >= _WIDE else []),
             Column("count", "events", right=True, wrap=False),
         ]
-        rows = [{**_json(one), "id": str(one.id)[:8], "kind": one.kind.value} for one in found]
+        rows = [_line(one, width) for one in found]
         write_table(rows, columns, empty="No findings: nothing matched a rule, and nothing deviates.")
     if total > len(found):
         current().say(f"{len(found)} of {total}; --limit shows more.")
 
+
+_SHOWN_SHARE = 0.005
+"""A share below this would read as 0 %."""
 
 _EVENT_COLUMNS = (
     *("time", "user", "acting_as", "verb", "resource", "namespace", "name", "code"),
@@ -108,9 +114,24 @@ def _says_something(key: str, rows: list[dict[str, object]]) -> bool:
     return len(values) > 1 if key == "user" else values != {None}
 
 
-def _room_for_reasons() -> bool:
-    """A reason is a paragraph: in a narrow terminal it would leave no room for anything else."""
-    return not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _WIDE
+def _room() -> int:
+    """Columns of the terminal: a reason is a paragraph, and in a narrow one would leave no room for anything else."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
+
+
+def _line(one: Finding, width: int) -> dict[str, object]:
+    row = {**_json(one), "id": str(one.id)[:8], "kind": one.kind.value}
+    if width < _WIDE:
+        row["start"] = one.start.astimezone(UTC).strftime("%m-%d %H:%M")
+    if width < _ROOMY:
+        row["severity"] = one.severity.value[:4]
+        row["count"] = _short(one.count)
+        row["entity"] = one.entity.replace("system:serviceaccount:", "sa:", 1)
+    return row
+
+
+def _short(count: int) -> str:
+    return str(count) if count < 100_000 else f"{count // 1000}k"
 
 
 @app.command
@@ -177,6 +198,8 @@ def _page(one: Finding) -> Iterator[str]:
 
         yield "\nWhy it is unusual"
         for part in one.contributions:
+            if part.share < _SHOWN_SHARE:
+                continue
             yield visible(f"  {part.share:4.0%}  {contribution_text(part)}")
     if one.normal:
         yield "\nWhat would have been normal"

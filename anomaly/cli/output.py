@@ -30,6 +30,10 @@ _HIDDEN = re.compile(
 )
 
 
+_PADDED = 60
+"""Columns up to which values for a pipe are padded: one name of 500 letters would push every row out of sight."""
+
+
 class Format(StrEnum):
     """How data is written."""
 
@@ -96,8 +100,8 @@ def write_table(
 ) -> None:
     """Write many things of one kind. This will be a JSON array of the whole rows, or a table of the columns.
 
-    On a terminal the table fits its width; elsewhere no value is cut. With no rows `empty` goes to standard
-    error.
+    On a terminal the table fits its width; elsewhere no value is cut, and one longer than 60 columns moves only
+    its own row. With no rows `empty` goes to standard error.
     """
     found = list(rows)
     out = file or sys.stdout
@@ -107,22 +111,38 @@ def write_table(
     if not found:
         _write(visible(empty), sys.stderr)
         return
+    if not out.isatty():
+        _write_plain(found, columns, out)
+        return
     from rich.table import Table
     from rich.text import Text
 
-    terminal = out.isatty()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(
             column.heading or column.key.replace("_", " "),
             justify="right" if column.right else "left",
-            no_wrap=not (terminal and column.wrap),
+            no_wrap=not column.wrap,
             overflow="fold",
         )
     for row in found:
         # Text, not str: rich would read [brackets] in a name as markup.
         table.add_row(*(Text(cell(row.get(column.key))) for column in columns))
     _print(table, out)
+
+
+def _write_plain(rows: Sequence[Mapping[str, object]], columns: Sequence[Column], out: TextIO) -> None:
+    from rich.cells import cell_len
+
+    lines = [[column.heading or column.key.replace("_", " ") for column in columns]]
+    lines += [[cell(row.get(column.key)) for column in columns] for row in rows]
+    widths = [min(_PADDED, max(map(cell_len, texts))) for texts in zip(*lines, strict=True)]
+    for texts in lines:
+        parts = []
+        for text, width, column in zip(texts, widths, columns, strict=True):
+            space = " " * (width - cell_len(text))
+            parts.append(space + text if column.right else text + space)
+        _write("  ".join(parts).rstrip(), out)
 
 
 def write_details(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from zlib import crc32
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
+from anomaly.errors import UsageError
 from anomaly.events.decode import decode_lines
 from anomaly.events.event import Event
 from anomaly.store.batch import ALLOWED, FINAL, LEVELS, STAGES
@@ -32,7 +34,10 @@ _MOST_IN_WINDOW: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked; None or empty restricts nothing. Texts may hold `*` for anything. Times: [since, until)."""
+    """What is asked; None or empty restricts nothing. Texts may hold `*` for anything. Times: [since, until).
+
+    An empty text among `namespaces` asks for what is in none; addresses may be networks, as in 10.1.0.0/16.
+    """
 
     cluster: str | None = None
     users: tuple[str, ...] = ()
@@ -208,6 +213,8 @@ def _conditions(connection: Connection, question: Question) -> list[ColumnElemen
     for field, (column, dimension) in _COLUMNS.items():
         if texts := getattr(question, field):
             wanted.append((column, _terms(connection, dimension, texts)))
+            if field in _MAY_BE_NONE and "" in texts:
+                wanted[-1][1].append(0)
     if question.names:
         wanted.append((event.c.name_id, _names(connection, question.names)))
     for asked, ids in wanted:
@@ -233,6 +240,8 @@ _OUTCOMES: Final[dict[str, ColumnElement[bool]]] = {
     "failed": and_(_ALLOWED, event.c.code >= 400),
     "ok": and_(_ALLOWED, event.c.code < 400),
 }
+_MAY_BE_NONE: Final = frozenset({"namespaces"})
+"""Fields in which an empty text asks for events without one: cluster-scoped objects and paths."""
 OUTCOMES: Final = tuple(_OUTCOMES)
 
 
@@ -242,7 +251,37 @@ def _like(text: str) -> str:
 
 
 def _terms(connection: Connection, dimension: Dimension, texts: Sequence[str]) -> list[int]:
-    return _ids(connection, term.c.id, term.c.value, texts, term.c.dimension == int(dimension))
+    of_kind = term.c.dimension == int(dimension)
+    networks = [text for text in texts if "/" in text] if dimension is Dimension.ADDRESS else []
+    others = [text for text in texts if text not in networks]
+    found = _ids(connection, term.c.id, term.c.value, others, of_kind) if others else []
+    return found + (_within(connection, networks, of_kind) if networks else [])
+
+
+def _within(connection: Connection, networks: Sequence[str], of_kind: ColumnElement[bool]) -> list[int]:
+    """Compared here: an address is what an event says, and PostgreSQL would refuse the question for one that is none."""
+    wanted = [_network(text) for text in networks]
+    rows = connection.execute(select(term.c.id, term.c.value).where(of_kind))
+    return [
+        int(number)
+        for number, value in rows
+        if (address := _address(str(value))) is not None and any(address in one for one in wanted)
+    ]
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError as wrong:
+        raise UsageError(f"{text} is no network.", hint="Write it as 10.1.0.0/16 or fd00::/8.") from wrong
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _names(connection: Connection, names: Sequence[str]) -> list[int]:

@@ -57,6 +57,11 @@ def test_every_option_is_a_question(anomaly):
     assert names(
         "--verb", "list", "--resource", "secrets", "--namespace", "shop", "--outcome", "refused"
     ) == ["None"]
+    assert names("--verb", "list,watch", "--resource", "pods,secrets") == ["None"]
+    assert names("--verb", "get,", "--namespace", "shop,none", "--code", "200") == ["100%", "100x"]
+    assert names("--user", "a_b@example.com,axb@example.com") == []
+    assert names("--address", "203.0.113.0/24") == names("--address", "203.0.113.7")
+    assert names("--namespace", "") == []
     assert names("--since", "2026-03-02T09:00:02Z", "--until", "2026-03-02T09:00:04Z") == ["100%", "100x"]
     assert (
         names("--agent", "curl*") == names("--address", "203.0.113.8") == names("--acting-as", "nobody") == []

@@ -81,11 +81,20 @@ def test_json_keeps_every_character_and_shows_none_that_is_hidden(text):
 
 
 def test_a_table_for_a_pipe_is_plain_and_whole():
-    long = "system:serviceaccount:" + "x" * 500
+    long = "system:serviceaccount:" + "x" * 20
     assert table([{"user": long, "count": 7}, {"user": "bob", "count": 12}]).splitlines() == [
         f"{'user':<{len(long)}}  count",
         f"{long}      7",
         f"{'bob':<{len(long)}}     12",
+    ]
+
+
+def test_one_long_name_moves_only_its_own_row_in_a_pipe():
+    long = "x" * 500
+    assert table([{"user": long, "count": 7}, {"user": "bob", "count": 12}]).splitlines() == [
+        f"{'user':<60}  count",
+        f"{long}      7",
+        f"{'bob':<60}     12",
     ]
 
 

@@ -1,5 +1,6 @@
 """Questions about stored events, held against a plain filter over the same events in Python."""
 
+import ipaddress
 import itertools
 import random
 import re
@@ -8,6 +9,7 @@ from zlib import crc32
 
 import pytest
 
+from anomaly.errors import UsageError
 from anomaly.events.decode import decode_lines
 from anomaly.events.key import received_at
 from anomaly.rules import pack
@@ -160,6 +162,35 @@ def test_what_means_anything_elsewhere_means_itself_here(stored):
 
 def test_an_empty_pattern_finds_nothing_it_should_not(stored):
     assert ask(stored, users=("",)) == []
+
+
+def test_an_address_may_be_a_network(stored):
+    database, events = stored
+    addresses = sorted({shape.address for _, shape, _ in events} - {""})
+    assert len(addresses) > 1
+    some = addresses[0]
+    wide = f"{some}/{8 if ':' not in some else 16}"
+    network = ipaddress.ip_network(wide, strict=False)
+    expected = sum(
+        bool(shape.address) and ipaddress.ip_address(shape.address) in network for _, shape, _ in events
+    )
+    with database.read() as connection:
+        assert count(connection, Question(cluster="prod", addresses=(wide,))) == expected > 0
+        assert count(connection, Question(cluster="prod", addresses=("198.18.0.0/24",))) == 0
+        everywhere = Question(cluster="prod", addresses=("0.0.0.0/0", "::/0"))
+        assert count(connection, everywhere) == sum(bool(shape.address) for _, shape, _ in events)
+        with pytest.raises(UsageError, match="no network"):
+            count(connection, Question(addresses=("10.0.0.0/99",)))
+
+
+def test_an_empty_namespace_asks_for_what_is_in_none(stored):
+    database, events = stored
+    none = sum(not shape.namespace for _, shape, _ in events)
+    shop = sum(shape.namespace == "kube-system" for _, shape, _ in events)
+    assert none and shop
+    with database.read() as connection:
+        assert count(connection, Question(cluster="prod", namespaces=("",))) == none
+        assert count(connection, Question(cluster="prod", namespaces=("", "kube-system"))) == none + shop
 
 
 def test_each_answer_says_what_its_event_says(stored):
