@@ -225,7 +225,7 @@ OPEN: Final = {
     "user.extra.": "a key of the caller's extra block (list), as in authentication.kubernetes.io/credential-id",
     "impersonatedUser.extra.": "a key of the extra block acted as (list)",
     "annotations.": "an annotation, as in authorization.k8s.io/decision",
-    "requestObject.": "a path in the request body, lists as in spec.containers[].image",
+    "requestObject.": "a path in the request body, lists as in spec.containers[].image; of a JSON patch also in what it puts in",
     "responseObject.": "a path in the response body",
 }
 """Prefixes below which any path may follow."""
@@ -245,6 +245,13 @@ def field_of(name: str) -> Field | None:
 def steps_of(path: str) -> tuple[str, ...]:
     """This will split `spec.containers[].image` into its steps; `[]` and `[*]` only say what is entered anyway."""
     return tuple(path.replace("[*]", "").replace("[]", "").split("."))
+
+
+def _requested(view: View, steps: tuple[str, ...]) -> Values:
+    """Of a JSON patch both are seen: the operations as they stand (`op`, `path`, `value`) and the object they put in."""
+    found = walk(view.asked, steps)
+    patch = isinstance(view.body, list) and view.asked is not view.body
+    return found + walk(view.body, steps) if patch else found
 
 
 _POD_TYPES: Final = {steps_of(path): kind for path, kind in POD.items()}
@@ -285,7 +292,7 @@ def _open_field(name: str, prefix: str, rest: str) -> Field:
             name,
             "any",
             OPEN[prefix],
-            of_view=lambda view: walk(view.body, steps),
+            of_view=lambda view: _requested(view, steps),
             possible=_bodies,
             level="Request",
         )

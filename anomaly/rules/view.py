@@ -33,13 +33,14 @@ _TEMPLATES: Final = (("jobTemplate", "spec", "template", "spec"), ("template", "
 class View:
     """An event and its shape, with its bodies decoded when a rule first asks."""
 
-    __slots__ = ("_answer", "_body", "_pod", "event", "shape")
+    __slots__ = ("_answer", "_asked", "_body", "_pod", "event", "shape")
 
     def __init__(self, event: Event, shape: Shape) -> None:
         self.event = event
         self.shape = shape
         self._body: Json | EllipsisType = ...
         self._answer: Json | EllipsisType = ...
+        self._asked: Json | EllipsisType = ...
         self._pod: Json | EllipsisType = ...
 
     @property
@@ -67,13 +68,26 @@ class View:
         return found
 
     @property
+    def asked(self) -> Json:
+        """What a write asks for, as one object: what a JSON patch puts in, or the answer when no request body was kept."""
+        found = self._asked
+        if isinstance(found, EllipsisType):
+            found = self.body
+            if isinstance(found, list) and self.shape.verb == "patch":
+                found = unpatched(found)
+            elif found is None and _answers_whole(self.shape) and not _is_status(self.answer):
+                found = self.answer
+            self._asked = found
+        return found
+
+    @property
     def pod(self) -> Json:
         """The pod spec that a write of a workload asks for; from the response when no request was kept, else None."""
         found = self._pod
         if isinstance(found, EllipsisType):
             found = None
             if writes_pod(self.shape):
-                body = self.answer if self.body is None else self.body
+                body = self.answer if self.body is None else self.asked
                 found = pod_in(body, self.shape.resource)
             self._pod = found
         return found
@@ -128,6 +142,16 @@ def _put(root: dict[str, Json], path: str, value: Json) -> None:
             node = node[here]
         else:
             return
+
+
+def _answers_whole(shape: Shape) -> bool:
+    """Whether all that the answer holds was asked for; to a patch it also holds what was there before, unless it made it."""
+    return shape.verb in {"create", "update"} or (shape.verb == "patch" and shape.code == 201)
+
+
+def _is_status(answer: Json) -> bool:
+    """A refusal is answered with a Status, which is nothing that anybody asked for."""
+    return isinstance(answer, dict) and answer.get("kind") == "Status"
 
 
 def _descend(node: Json, path: tuple[str, ...]) -> Json:

@@ -74,6 +74,35 @@ def test_a_json_patch_that_only_removes_shows_nothing():
     assert values("pod.containers[].image", one) == ()
 
 
+def test_a_json_patch_is_seen_as_operations_and_as_what_it_puts_in():
+    body = [
+        {"op": "add", "path": "/subjects/-", "value": {"name": "eve"}},
+        {"op": "replace", "path": "/metadata/labels/example.com~1tier", "value": "top"},
+        {"op": "remove", "path": "/spec"},
+    ]
+    one = event("clusterrolebindings", "patch", namespace="", body=body)
+    assert values("requestObject.subjects[].name", one) == ("eve",)
+    assert values("requestObject.metadata.labels.example.com/tier", one) == ("top",)
+    assert values("requestObject.op", one) == ("add", "replace", "remove")
+    assert values("requestObject.spec", one) == ()
+
+
+def test_a_body_that_is_a_list_without_being_a_patch_is_read_once():
+    assert values("requestObject.a", event("pods", "create", body=[{"a": 1}])) == (1,)
+
+
+def test_the_answer_stands_in_for_a_body_that_was_not_kept_unless_it_refuses_or_nothing_was_written():
+    kept = {"roleRef": {"name": "view"}}
+    assert values("requestObject.roleRef.name", event("rolebindings", "create", answer=kept)) == ("view",)
+    assert values("requestObject.roleRef.name", event("rolebindings", "get", answer=kept)) == ()
+    patched = [event("rolebindings", "patch", answer=kept, code=code) for code in (200, 201)]
+    assert [values("requestObject.roleRef.name", one) for one in patched] == [(), ("view",)]
+    status = {"kind": "Status", "details": {"name": "x"}}
+    assert values("requestObject.details.name", event("rolebindings", "create", answer=status)) == ()
+    asked = event("rolebindings", "patch", body={"subjects": []}, answer=kept)
+    assert values("requestObject.roleRef.name", asked) == ()
+
+
 @pytest.mark.parametrize(
     ("resource", "verb"),
     [("pods/status", "update"), ("pods", "delete"), ("configmaps", "create"), ("pods", "list")],

@@ -102,6 +102,7 @@ def test_a_request_whose_body_was_not_kept_never_looks_worse_than_with_it(rule):
             data = json.loads(raw)
             if data.pop("requestObject", None) is None:
                 continue
+            data.pop("responseObject", None)
             data["level"] = "Metadata"
             (bare,) = decode_lines(json.dumps(data).encode()).events
             assert not fires(rule, bare), example.name
