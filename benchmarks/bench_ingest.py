@@ -21,6 +21,7 @@ from typing import Final
 
 import sqlalchemy
 
+from anomaly.rules import pack
 from anomaly.settings import Settings
 from anomaly.store.database import Database, open_database
 from anomaly.store.embedded import Embedded
@@ -224,6 +225,11 @@ def main() -> None:
         settings = Settings(data_dir=folder / "data")
         try:
             with open_database(settings) as database:
+                ran = pack()
+                print(
+                    f"with the whole pack: {len(ran.rules)} rules and {len(ran.correlations)} correlations on every event",
+                    flush=True,
+                )
                 taken = ingest(log, folder / "data", chosen.workers)
                 size, tables = disk_bytes(database)
                 report(taken, copy_alone(database), sqlalchemy_alone(database), size, tables)

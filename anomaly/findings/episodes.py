@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -62,7 +62,7 @@ def only_grows(correlation: Correlation) -> bool:
     return correlation.kind is Kind.TEMPORAL_ORDERED or correlation.compare in {"gt", "gte"}
 
 
-def spare(correlation: Correlation, matches: Iterable[Match], times: Sequence[int]) -> list[Match]:
+def spare(correlation: Correlation, matches: Collection[Match], times: Sequence[int]) -> list[Match]:
     """This will return those of the matches of one group that need not be kept once `told` has heard them: a flood's inside.
 
     `matches` must hold all that is kept between the bounds of `to_read`; only cells of time with one of `times` are thinned. A
@@ -80,6 +80,8 @@ def spare(correlation: Correlation, matches: Iterable[Match], times: Sequence[in
     ):
         return []
     most = max(_KEPT, (int(correlation.threshold) + 1) * len(correlation.rules))
+    if len(matches) <= 2 * most:
+        return []
     touched = {_cell(correlation, time) for time in times}
     cells: dict[tuple[int, int], list[Match]] = defaultdict(list)
     for match in matches:
@@ -88,7 +90,7 @@ def spare(correlation: Correlation, matches: Iterable[Match], times: Sequence[in
     found: list[Match] = []
     for members in cells.values():
         if len(members) > 2 * most:
-            members.sort()
+            members.sort(key=_order)
             kept = {*members[:most], *members[-most:]}
             kept.update(_first_of_each(correlation, members, most))
             kept.update(_first_of_each(correlation, reversed(members), most))
@@ -106,6 +108,16 @@ def _first_of_each(correlation: Correlation, members: Iterable[Match], most: int
         if len(firsts) == most:
             break
     return firsts.values()
+
+
+def _order(match: Match) -> tuple[int, str, str, tuple[str, ...]]:
+    return match.time, match.key, match.rule, match.value
+
+
+def _too_few(correlation: Correlation, number: int) -> bool:
+    """Most groups never have enough matches for a hit, whatever they are."""
+    counts = correlation.kind in {Kind.EVENT_COUNT, Kind.VALUE_COUNT}
+    return counts and only_grows(correlation) and not correlation.holds(number)
 
 
 def _cell(correlation: Correlation, time: int) -> tuple[int, int]:
@@ -146,7 +158,10 @@ def told(
     With `times`, `matches` must be what is stored between the bounds of `to_read`, and only hits that new matches at those
     times can have changed are told. All values in `group` of the matches count as one group.
     """
-    listed = sorted({Match(one.time, one.key, one.rule, (), one.value) for one in matches})
+    whole = {Match(one.time, one.key, one.rule, (), one.value) if one.group else one for one in matches}
+    if _too_few(correlation, len(whole)):
+        return []
+    listed = sorted(whole, key=_order)
     low, high = _changed(correlation, times) if times is not None else (None, None)
     frame, span = correlation.timeframe * SECOND, correlation.timespan * SECOND
     buckets: dict[int, list[int]] = defaultdict(list)

@@ -11,6 +11,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from anomaly.store.arrays import array_of
 from anomaly.store.batch import Batch
 from anomaly.store.events import DAY_US
 from anomaly.windows.entity import CLUSTER_WIDE
@@ -53,7 +54,7 @@ class Sightings:
             " ON CONFLICT (cluster_id, entity_id, term_id) DO UPDATE SET first_at = least(s.first_at, excluded.first_at),"
             " last_on = greatest(s.last_on, excluded.last_on)"
             " WHERE excluded.first_at < s.first_at OR excluded.last_on > s.last_on",
-            [batch.cluster_id, *map(list, columns)],
+            [batch.cluster_id, *map(array_of, columns)],
         )
 
     def committed(self) -> None:

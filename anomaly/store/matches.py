@@ -36,6 +36,7 @@ from anomaly.findings.gather import SCORES
 from anomaly.findings.gather import Match as Fired
 from anomaly.rules.compile import RuleSet
 from anomaly.rules.correlation import Correlation, Match
+from anomaly.store.arrays import array_of
 from anomaly.store.batch import Batch
 from anomaly.store.pauses import Candidate, held_back
 from anomaly.store.terms import without_nul
@@ -125,7 +126,9 @@ WHERE m.group_key = gone.g AND m.received_at = to_timestamp(0) + gone.us * inter
 
 
 def _arrays(rows: Sequence[tuple[object, ...]]) -> list[object]:
-    return [list(column) for column in zip(*rows, strict=True)]
+    """Columns of numbers and keys; the last one is of rules."""
+    *numbers, rules = zip(*rows, strict=True)
+    return [*map(array_of, numbers), list(rules)]
 
 
 def _captured(
@@ -188,7 +191,12 @@ JOIN anomaly.rule_match m ON m.group_key = asked.g
   AND m.received_at >= to_timestamp(0) + asked.low * interval '1 microsecond' AND m.received_at <= to_timestamp(0) + asked.high * interval '1 microsecond'
 WHERE m.received_at >= to_timestamp(0) + %s * interval '1 microsecond' AND m.received_at <= to_timestamp(0) + %s * interval '1 microsecond'
 """,
-        [keys, [first for first, _ in bounds], [last for _, last in bounds], low, high],
+        [
+            array_of(key.hex for key in keys),
+            array_of(first for first, _ in bounds),
+            array_of(last for _, last in bounds),
+            *(low, high),
+        ],
     )
     found: dict[UUID, dict[Match, int]] = {key: {} for key in keys}
     for key, us, event_key, value, entity_id, rule in cursor.fetchall():
@@ -205,7 +213,7 @@ class _Change:
     group: _Group
     told: Told
     entity_id: int
-    events: dict[UUID, int]
+    events: dict[str, int]
 
 
 def _renew(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, Mapping[Match, int]]) -> None:
@@ -219,7 +227,7 @@ def _renew(cursor: Cursor, groups: Mapping[UUID, _Group], stored: Mapping[UUID, 
         for one in found:
             start = [match for match in one.members if match.time == one.start_us]
             there = known.get(one.id, frozenset())
-            events = {UUID(hex=match.key): match.time for match in one.members if match.key not in there}
+            events = {match.key: match.time for match in one.members if match.key not in there}
             if events:
                 changes.append(_Change(group, one, min(entities[match] for match in start), events))
     if undone:
@@ -251,7 +259,7 @@ def _candidate(change: _Change) -> Candidate:
         change.told.end_us,
         change.entity_id,
         without_nul(reason(change.group.correlation, change.group.values)),
-        [(us, key.bytes) for key, us in change.events.items() if us in times],
+        [(us, bytes.fromhex(key)) for key, us in change.events.items() if us in times],
     )
 
 
@@ -259,7 +267,7 @@ def _write(cursor: Cursor, changes: Sequence[_Change]) -> None:
     """Evidence first: how much of it is new is what the count grows by."""
     if not changes:
         return
-    rows = [(us, one.told.id, key) for one in changes for key, us in sorted(one.events.items())]
+    rows = [(us, one.told.id.hex, key) for one in changes for key, us in sorted(one.events.items())]
     cursor.execute(
         """
 WITH added AS (
@@ -268,7 +276,7 @@ WITH added AS (
   ON CONFLICT DO NOTHING RETURNING finding_id)
 SELECT finding_id, count(*) FROM added GROUP BY finding_id
 """,
-        [list(column) for column in zip(*rows, strict=True)],
+        [array_of(column) for column in zip(*rows, strict=True)],
     )
     added = {number: int(str(count)) for number, count in cursor.fetchall()}
     cursor.executemany(_UPSERT, [_values(one, added.get(one.told.id, 0)) for one in changes])
