@@ -46,7 +46,7 @@ from anomaly.store.models import (
     promote_model,
 )
 from anomaly.store.search import evidence_in_window
-from anomaly.store.windows import Span, read_windows
+from anomaly.store.windows import Span, last_start, read_windows
 from anomaly.windows.entity import Entity
 from anomaly.windows.firsts import Firsts
 from anomaly.windows.peers import Peers, groups_of
@@ -208,8 +208,8 @@ def _windows_a_day(windows: Windows, time_scale: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What judging came to. `over` windows lie over the line and tell `findings` stories before people; `full` more had no room
-    left on their day; `below` counts windows that stayed under the line: none is hidden."""
+    """What judging came to. `over` windows lie over the line and tell `findings` stories before people, `beyond` of them
+    over their day's budget as they are critical; `full` more had no room left on their day; `below` counts windows that stayed under the line: none is hidden."""
 
     model_id: int
     windows: int
@@ -221,6 +221,7 @@ class Judged:
     until: datetime | None
     over: int = 0
     full: int = 0
+    beyond: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,9 @@ def load_judge(
     circles = Circles.of(trained.firsts, peers, trained.windows.vocabulary, trained.windows.span_us)
     history = History(trained.firsts, circles, Mixes.of([trained.windows], microseconds(until)), peers)
     threshold = threshold_over(budget, _rates(model, float(kept.context["windows_a_day"])))
-    days = Days(DAY / float(kept.context.get("time_scale", 1.0)), budget.per_day)
+    scale = float(kept.context.get("time_scale", 1.0))
+    # Days that minutes stand for begin with what the trial judges; real ones are the same for every model.
+    days = Days(DAY / scale, budget.per_day, EPOCH if scale == 1.0 else until)
     return Judge(kept, Context(model, history, trained.entities, threshold.p_value), threshold, days)
 
 
@@ -297,7 +300,7 @@ def judge(database: Database, judge: Judge, span: Span, say: Say = lambda said: 
         return Judged(judge.kept.id, 0, 0, 0, 0, judge.threshold, span.since, span.until)
     scores, context = surveyed
     found = [deviation(scores, int(row), context) for row in scores.over(context.threshold)]
-    told = keep(database, judge.kept, judge.kept.cluster_id, found, judge.days)
+    told = keep(database, judge.kept, judge.kept.cluster_id, found, _days_so_far(database, judge))
     with database.connection() as connection:
         mark_judged(connection, due)
     return Judged(
@@ -311,7 +314,19 @@ def judge(database: Database, judge: Judge, span: Span, say: Say = lambda said: 
         span.until,
         len(found),
         told.below,
+        told.beyond,
     )
+
+
+def _days_so_far(database: Database, judge: Judge) -> Days:
+    """Days that minutes stand for are of a log that ends: the last has room for the part that there is."""
+    days = judge.days
+    if days.length == DAY or days.horizon is not None:
+        return days
+    with database.connection() as connection:
+        last = last_start(connection, Span(since=days.origin, cluster_id=judge.kept.cluster_id))
+    span = timedelta(microseconds=int(judge.kept.context["span_us"]))
+    return days if last is None else replace(days, horizon=last + span)
 
 
 def strangest_below(database: Database, judge: Judge, span: Span, most: int) -> list[Deviation]:
@@ -325,7 +340,7 @@ def strangest_below(database: Database, judge: Judge, span: Span, most: int) -> 
 
 
 def keep(database: Database, kept: Kept, cluster_id: int, found: list[Deviation], days: Days) -> KeptStories:
-    """This will keep deviations as findings with the very events behind them: one a story, the strangest of each day first."""
+    """This will keep deviations as findings with the very events behind them: one a story, the gravest of each day first."""
     with database.begin() as session:
         pieces = [_deviating(session, kept, cluster_id, one, days) for one in found]
         return keep_deviations(session, pieces, days)

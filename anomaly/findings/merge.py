@@ -1,11 +1,12 @@
-"""From deviating windows to findings: what one entity does for the same cause is one story, and a day has room for so many.
+"""From deviating windows to findings: what one entity does for the same cause on a day is one story, and a day has room for so many.
 
-A story is a finding that grows: a window of the same entity and name joins it when it lies within it, began on the same day, or
-follows within a day. Joining takes the united evidence, the whole time, and the words of the strangest window; it is a
+A story is a finding that grows: its id follows from cluster, entity, cause and day alone, so which story a window is part of never
+depends on what was judged before. Joining takes the united evidence, the whole time, and the words of the strangest window; it is a
 semilattice (joining twice, or in another order, changes nothing), so that windows may be judged again.
 
 The line of `models.budget` keeps quiet days within the budget. On a day of attacks more stories lie over it than people can read:
-the strangest and gravest have room, the others are kept below, where they can be listed. None is lost.
+the gravest have room, of equally grave ones what was not told the day before, then the strangest; what is critical is shown even beyond it, and what a person touched stays.
+The others are kept below, where they can be listed. None is lost, and the day's room is given anew each time the day is judged.
 """
 
 from __future__ import annotations
@@ -13,24 +14,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import log
+from math import ceil
 from typing import Final
 from uuid import UUID
 
 from anomaly.events.key import EPOCH
-from anomaly.findings.finding import Finding, FindingKind, finding_id
+from anomaly.findings.finding import Finding, FindingKind, Severity, finding_id
 
 OPEN: Final = "open"
 BELOW: Final = "below"
 """State of a story for which its day had no room."""
-CLOSED: Final = "closed"
-LONGEST: Final = 7
-"""Days after which a story that still goes on is told anew: a row that only grows is overlooked."""
-STEP: Final = 1.0
-"""Nats that one step of severity is worth when stories compete for a day's room."""
-_LEAST: Final = 1e-12
+SUPPRESSED: Final = "suppressed"
+"""State of a story that people chose not to see: it takes no room from others."""
 
 Event = tuple[datetime, UUID]
+Cause = tuple[int, str]
+"""Of which entity, under which name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +52,22 @@ class Days:
     def room(self, start: datetime) -> int:
         """This will return how many stories the day that begins at `start` has room for."""
         if self.horizon is None or start <= self.origin:
-            return int(self.most)
+            return ceil(self.most)
         covered = min(max((self.horizon - start) / self.length, 0.0), 1.0)
         return int(self.most * covered + 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A finding by behaviour with the keys of its events. `model_id` is that of the latest judgement."""
+    """A finding by behaviour with the keys of its events. `model_id` is that of the latest judgement; `touched` says that a
+    person did something with it."""
 
     finding: Finding
     cluster_id: int
     entity_id: int
     model_id: int
     events: frozenset[Event] = frozenset()
+    touched: bool = False
 
 
 def story_id(cluster_id: int, username: str, name: str, day: datetime) -> UUID:
@@ -91,7 +92,8 @@ def join(one: Story, other: Story) -> Story:
         severity=severity,
         count=max(len(events), one.finding.count, other.finding.count),
     )
-    return Story(finding, one.cluster_id, one.entity_id, max(one.model_id, other.model_id), events)
+    model_id, touched = max(one.model_id, other.model_id), one.touched or other.touched
+    return Story(finding, one.cluster_id, one.entity_id, model_id, events, touched)
 
 
 def _eloquence(story: Story) -> tuple[float, str, str]:
@@ -104,88 +106,80 @@ def _bounds(stories: Iterable[Story]) -> tuple[datetime, datetime]:
     return min(start for start, _ in spans), max(end for _, end in spans)
 
 
-def home_of(piece: Story, stories: Iterable[Story], days: Days) -> Story | None:
-    """This will return the story that a piece belongs to, None where it begins one.
-
-    It lies within a story, or began on the day on which one began, or follows within a day upon one that is still before people.
-    """
-    fresh = piece.finding
-    alike = [
-        story
-        for story in stories
-        if story.entity_id == piece.entity_id
-        and story.finding.name == fresh.name
-        and story.cluster_id == piece.cluster_id
-    ]
-    alike.sort(key=lambda story: (story.finding.start, story.finding.id), reverse=True)
-    for story in alike:
-        if story.finding.start <= fresh.start <= story.finding.end:
-            return story
-    for story in alike:
-        if days.start_of(story.finding.start) == days.start_of(fresh.start):
-            return story
-    for story in alike:
-        known = story.finding
-        followed = known.start < fresh.start <= known.end + days.length
-        if (
-            followed
-            and fresh.start < known.start + LONGEST * days.length
-            and known.state not in {BELOW, CLOSED}
-        ):
-            return story
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of pieces: all stories at hand, as they are now, and the ids of those that the pieces are part of."""
+    """What came of pieces: all stories at hand, as they are now, the ids of those that the pieces are part of, and of those that are
+    shown beyond their day's room, as they are critical."""
 
     stories: tuple[Story, ...]
     touched: frozenset[UUID]
+    beyond: frozenset[UUID] = frozenset()
 
 
 def tell(pieces: Sequence[Story], known: Iterable[Story], days: Days) -> Told:
-    """This will gather pieces, one a window, into stories beside those known, and give each day's room to its strangest.
+    """This will gather pieces, one a window, into stories beside those known, and give each day's room to its gravest.
 
-    `known` must hold the cluster's stories of the days that the pieces fall on, and those that may go on in them. Whatever the
-    order of the pieces, the outcome is the same; told again with that outcome as known, it stays.
+    `known` must hold all of the cluster's stories of the days that the pieces fall on, of the day before each and the day after.
+    Whatever the order of the pieces, and however they are split into several tellings, the outcome is the same.
     """
     stories = {story.finding.id: story for story in known}
     touched: set[UUID] = set()
-    for day, own in _by_day(pieces, days):
-        for piece in own:
-            home = home_of(piece, stories.values(), days)
-            if home is None:
-                number = story_id(piece.cluster_id, piece.finding.entity, piece.finding.name, day)
-                begun = replace(piece, finding=replace(piece.finding, id=number))
-                home = stories.get(number, begun)
-            grown = join(home, piece)
-            stories[grown.finding.id] = grown
-            touched.add(grown.finding.id)
-        _make_room(stories, day, days)
-    return Told(tuple(stories.values()), frozenset(touched))
+    for piece in pieces:
+        made = piece.finding
+        number = story_id(piece.cluster_id, made.entity, made.name, days.start_of(made.start))
+        begun = replace(piece, finding=replace(made, id=number))
+        stories[number] = join(stories.get(number, begun), piece)
+        touched.add(number)
+    judged = {days.start_of(piece.finding.start) for piece in pieces}
+    beyond: set[UUID] = set()
+    for day in sorted(judged | {day + days.length for day in judged}):
+        beyond |= _make_room(stories, day, days)
+    return Told(tuple(stories.values()), frozenset(touched), frozenset(beyond))
 
 
-def _by_day(pieces: Sequence[Story], days: Days) -> list[tuple[datetime, list[Story]]]:
-    found: dict[datetime, list[Story]] = {}
-    for piece in sorted(pieces, key=lambda each: (each.finding.start, each.finding.end, _eloquence(each))):
-        found.setdefault(days.start_of(piece.finding.start), []).append(piece)
-    return sorted(found.items())
-
-
-def _make_room(stories: dict[UUID, Story], day: datetime, days: Days) -> None:
-    """What people have decided on keeps its place; the rest of the day's room goes to the weightiest."""
-    begun = [story for story in stories.values() if days.start_of(story.finding.start) == day]
-    free = [story for story in begun if story.finding.state in {OPEN, BELOW}]
-    room = max(days.room(day) - (len(begun) - len(free)), 0)
-    free.sort(key=lambda story: (-weight_of(story.finding), story.finding.start, story.finding.id))
-    for place, story in enumerate(free):
-        state = OPEN if place < room else BELOW
+def _make_room(stories: dict[UUID, Story], day: datetime, days: Days) -> set[UUID]:
+    """What people touched keeps its place; the rest of the day's room goes to the gravest. Returns what is shown beyond it."""
+    begun = _begun(stories, day, days)
+    free = [story for story in begun if _competes(story)]
+    settled = [story for story in begun if not _competes(story) and story.finding.state != SUPPRESSED]
+    room = max(days.room(day) - len(settled), 0)
+    before = _front(stories, day - days.length, days)
+    beyond = set()
+    for at, story in enumerate(sorted(free, key=lambda story: place_of(story, before))):
+        critical = story.finding.severity is Severity.CRITICAL
+        if critical and at >= room:
+            beyond.add(story.finding.id)
+        state = OPEN if critical or at < room else BELOW
         if story.finding.state != state:
             stories[story.finding.id] = replace(story, finding=replace(story.finding, state=state))
+    return beyond
 
 
-def weight_of(finding: Finding) -> float:
-    """This will return what a story weighs against others of its day, in nats: how strange it is (-ln p, which its score holds as
-    1 - p ** 1/4), and one for each step of severity."""
-    return -4.0 * log(max(1.0 - finding.score, _LEAST)) + STEP * finding.severity.rank
+def _begun(stories: dict[UUID, Story], day: datetime, days: Days) -> list[Story]:
+    return [story for story in stories.values() if days.start_of(story.finding.start) == day]
+
+
+def _front(stories: dict[UUID, Story], day: datetime, days: Days) -> frozenset[Cause]:
+    """Who and what stood foremost on a day. It follows from that day alone: were it what was shown, each day would hang on all
+    the days before it."""
+    line = [story for story in _begun(stories, day, days) if story.finding.state != SUPPRESSED]
+    return frozenset(_cause(story) for story in sorted(line, key=place_of)[: days.room(day)])
+
+
+def _cause(story: Story) -> Cause:
+    return story.entity_id, story.finding.name
+
+
+def _competes(story: Story) -> bool:
+    """A touched story may still rise, never sink."""
+    return story.finding.state == BELOW or (story.finding.state == OPEN and not story.touched)
+
+
+def place_of(story: Story, before: frozenset[Cause] = frozenset()) -> tuple[int, bool, float, datetime, UUID]:
+    """This will return the key by which stories stand in line for their day's room: the graver first, of equally grave ones what
+    did not stand foremost the day `before`, then the stranger, then the earlier.
+
+    Severity goes before everything, so that no number of strange but harmless decoys takes the room of a grave story.
+    """
+    made = story.finding
+    return (-made.severity.rank, _cause(story) in before, -made.score, made.start, made.id)

@@ -9,14 +9,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, Row, Text, and_, cast, func, select, update
+from sqlalchemy import Connection, Row, Text, and_, cast, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from anomaly.events.identity import identity_of
 from anomaly.findings.finding import Contribution, Finding, FindingKind, Severity
 from anomaly.findings.merge import BELOW, Days, Story, tell
+from anomaly.findings.triage import Move
 from anomaly.store.chunks import unpack_chunk
-from anomaly.store.tables import chunk, cluster, entity, event, evidence, finding, triage
+from anomaly.store.tables import chunk, cluster, entity, event, evidence, finding, finding_step, triage
 
 MOST_EVIDENCE: Final = 1_000
 """Audit ids given with a finding; `count` says how many events there are in all."""
@@ -46,16 +47,18 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What keeping came to: stories the windows are part of, how many of them are new, and how many lie under their day's line."""
+    """What keeping came to: stories the windows are part of, how many of them are new, and how many lie under their day's line.
+    `beyond` of those shown are critical and go over their day's budget."""
 
     stories: int
     new: int
     below: int
+    beyond: int = 0
 
 
 def keep_deviations(connection: Connection, pieces: Sequence[Story], days: Days) -> Kept:
     """This will keep deviating windows as findings: each joins the story it belongs to, and each day's room goes to its
-    strangest. Judged again, a window changes nothing; what people did to a finding stays."""
+    gravest. Judged again, a window changes nothing; what people did to a finding stays."""
     if not pieces:
         return Kept(0, 0, 0)
     # One judge at a time in a cluster: what has room depends on all stories of the day.
@@ -68,23 +71,32 @@ def keep_deviations(connection: Connection, pieces: Sequence[Story], days: Days)
             _write(connection, story)
     touched = [story for story in told.stories if story.finding.id in told.touched]
     new = sum(story.finding.id not in before for story in touched)
-    return Kept(len(touched), new, sum(story.finding.state == BELOW for story in touched))
+    below = sum(story.finding.state == BELOW for story in touched)
+    return Kept(len(touched), new, below, len(told.touched & told.beyond))
 
 
 def _stories_near(connection: Connection, pieces: Sequence[Story], days: Days) -> list[Story]:
-    """The cluster's stories that the pieces may join or compete with."""
+    """The cluster's stories of the days that the pieces fall on, of the day before and the day after."""
     first = min(days.start_of(piece.finding.start) for piece in pieces)
     last = max(days.start_of(piece.finding.start) for piece in pieces) + days.length
-    statement = _rows().where(
-        finding.c.cluster_id == pieces[0].cluster_id,
-        finding.c.kind == FindingKind.BEHAVIOUR.value,
-        finding.c.end_at >= first - days.length,
-        finding.c.start_at < last,
+    by_people = exists().where(
+        finding_step.c.finding_id == finding.c.id,
+        finding_step.c.move.not_in([Move.SUPPRESS.value, Move.SURFACE.value]),
+    )
+    statement = (
+        _rows()
+        .add_columns(by_people.label("touched"))
+        .where(
+            finding.c.cluster_id == pieces[0].cluster_id,
+            finding.c.kind == FindingKind.BEHAVIOUR.value,
+            finding.c.start_at >= first - days.length,
+            finding.c.start_at < last + days.length,
+        )
     )
     # Held until the end: a state that a person changed meanwhile would be written over.
     statement = statement.with_for_update(of=finding)
     return [
-        Story(_finding(row), row.cluster_id, row.entity_id, row.model_id or 0)
+        Story(_finding(row), row.cluster_id, row.entity_id, row.model_id or 0, touched=row.touched)
         for row in connection.execute(statement)
     ]
 
