@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from anomaly.cli.invocation import current
 from anomaly.cli.output import Format, Output, write_json, write_text
 from anomaly.cli.policy_input import read_bytes
 from anomaly.cli.policy_remarks import write_remarks
 from anomaly.errors import UsageError
-from anomaly.policy.webhook import AUTHORITY, FLAGS, Sink, kubeconfig
 
 if TYPE_CHECKING:
     from anomaly.policy.remark import Remark
@@ -49,7 +48,7 @@ def generate_webhook(
     server: str,
     *,
     cluster: str = "",
-    certificate_authority: str = AUTHORITY,
+    certificate_authority: Annotated[str | None, Parameter(show_default=False)] = None,
     client_certificate: str = "",
     client_key: str = "",
     token: str = "",
@@ -63,8 +62,12 @@ def generate_webhook(
         The https address of `anomaly serve`, or without --cluster the whole address of any other sink.
     cluster
         The cluster's name there. It goes into the path, as the API server drops a query.
+    certificate_authority
+        Where the sink's CA certificate lies on the control plane's disk; default /etc/kubernetes/audit/ca.crt.
     """
-    sink = Sink(server, cluster, certificate_authority, client_certificate, client_key, token)
+    from anomaly.policy.webhook import AUTHORITY, FLAGS, Sink, kubeconfig
+
+    sink = Sink(server, cluster, certificate_authority or AUTHORITY, client_certificate, client_key, token)
     text = kubeconfig(sink)
     if output is Format.JSON:
         write_json({"kubeconfig": text, "flags": FLAGS})
