@@ -6,6 +6,7 @@ import zstandard
 
 from anomaly.cli.app import main
 from anomaly.testing import raw_event
+from tests.conftest import url_of
 
 FOLDER = Path(__file__).parents[2] / "data" / "policy-verdicts"
 VERDICTS = json.loads(zstandard.ZstdDecompressor().decompress((FOLDER / "verdicts.json.zst").read_bytes()))
@@ -183,3 +184,17 @@ def test_a_file_that_is_not_there_is_said_so(run, tmp_path):
 
     assert code == 1
     assert "cannot be read" in err
+
+
+def test_an_empty_database_is_said_to_be_empty(run, worker_database, monkeypatch):
+    monkeypatch.setenv("ANOMALY_DATABASE__URL", url_of(worker_database))
+    policy = recorded("metadata-all")
+
+    code, out, err = run("simulate", policy, "--stored")
+    assert (code, "all" in out, "No events." in out + err) == (0, True, True)
+    code, out, err = run("forecast", "--stored", "--policy", policy)
+    assert (code, out) == (2, "")
+    assert "no events" in err
+    code, out, err = run("coverage", policy, "--stored", "-o", "json")
+    assert (code, json.loads(out)) == (0, [])
+    assert "0 different requests are stored" in err
