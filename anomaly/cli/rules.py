@@ -72,8 +72,11 @@ def check(path: Path, *, output: Output = Format.TABLE) -> int:
 
     found, problems = check_path(path)
     wrong = _report(problems, output, {"rules": len(found)})
-    current().say(f"{len(found)} rules read, {wrong} errors, {len(problems) - wrong} remarks.")
-    return 1 if wrong else 0
+    remarks = counted(len(problems) - wrong, "remark")
+    current().say(f"{counted(len(found), 'rule')} read, {counted(wrong, 'error')}, {remarks}.")
+    if not found and not problems:
+        current().say(f"{path} holds no rule.")
+    return 1 if wrong or not found else 0
 
 
 @app.command
@@ -103,7 +106,7 @@ def test(path: Path | None = None, *, output: Output = Format.TABLE) -> int:
     )
     if rows or output is Format.JSON:
         write_table(rows, columns, output=output)
-    current().say(f"{len(results)} examples, {len(failed)} failed.")
+    current().say(f"{counted(len(results), 'example')}, {len(failed)} failed.")
     if not results:
         current().say("These rules hold no examples: add `tests:` with `firing` and `quiet`.")
     return 1 if failed else 0
@@ -160,7 +163,11 @@ def import_(path: Path, *, into: Path | None = None, output: Output = Format.TAB
             else:
                 target.write_text(file.text, encoding="utf-8")
     _report(problems, output, {"files": len(files), "usable": len(usable)})
-    current().say(f"{len(usable)} of {len(files)} files usable" + (f", written to {into}." if into else "."))
+    for file in files:
+        if not file.rules and not file.problems:
+            current().say(f"{file.file} holds no rule.")
+    noun = counted(len(files), "file").removeprefix(f"{len(files)} ")
+    current().say(f"{len(usable)} of {len(files)} {noun} usable" + (f", written to {into}." if into else "."))
     return 0 if len(usable) == len(files) else 1
 
 
@@ -188,6 +195,11 @@ def export(
         current().say(f"{result.rule}: not exported: {result.reason}")
     current().say(f"{len(results) - len(refused)} of {len(results)} rules exported.")
     return 0
+
+
+def counted(number: int, noun: str) -> str:
+    """This will say how many: `1 rule`, `1,800 rules`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _load(path: Path | None) -> RuleSet:

@@ -31,7 +31,7 @@ from sigma.types import (
     TimestampPart,
 )
 
-from anomaly.rules.expression import expression
+from anomaly.rules.expression import TOO_LARGE, expression
 from anomaly.rules.fields import KEYWORDS, Field, field_of
 from anomaly.rules.tree import Atom, Node, either, every, never
 from anomaly.rules.value import Op, Test, wildcard
@@ -68,8 +68,13 @@ class _QuietRe2(RE2RegexEngine):
         try:
             return expression(pattern)  # type: ignore[no-any-return]
         except re2.error as error:
+            reason = _words(error)
+            if "too large" in reason:
+                raise DetectionInvalid(
+                    f"regular expression {pattern[:80]!r}: {TOO_LARGE}", "repeat less, or split it"
+                ) from None
             raise DetectionInvalid(
-                f"regular expression {pattern[:80]!r}: {_words(error)}",
+                f"regular expression {pattern[:80]!r}: {reason}",
                 "look-around and back-references cannot be matched in linear time and are not supported",
             ) from None
 

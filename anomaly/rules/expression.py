@@ -18,6 +18,8 @@ Found = Callable[[str], bool]
 MAX_MEMORY: Final = 2 << 20
 """Bytes for one automaton: a text made to fill it costs speed beyond this, not memory."""
 
+TOO_LARGE: Final = f"it is too large: searching for it takes more than {MAX_MEMORY >> 20} MiB of memory"
+
 _CLASS: Final = r"\[\^?[A-Za-z0-9_./: -]+\]"
 _CHARACTER: Final = r"[A-Za-z0-9_ /:,@=%&~#\"'<>;!-]|\\[^A-Za-z0-9\s]|\."
 _REPEAT: Final = r"[*+?]|\{\d{1,3}(?:,\d{0,3})?\}"
@@ -29,8 +31,15 @@ _ITEM: Final = re.compile(rf"(?:{_CLASS}|{_CHARACTER})(?P<repeat>{_REPEAT})?")
 
 
 def expression(pattern: str) -> re2._Regexp:
-    """This will compile an RE2 pattern in bounded memory, in silence. Raises re2.error."""
-    return re2.compile(pattern, _options())
+    """This will compile an RE2 pattern in bounded memory, in silence. Raises re2.error, also when no automaton fits in it."""
+    compiled = re2.compile(pattern, _options())
+    alone = re2.Set.SearchSet(_options())
+    try:
+        alone.Add(pattern)
+        alone.Compile()
+    except re2.error:
+        raise re2.error(TOO_LARGE) from None
+    return compiled
 
 
 def finder(patterns: tuple[str, ...]) -> Found:

@@ -50,8 +50,8 @@ class Imported:
 
     @property
     def usable(self) -> bool:
-        """Nothing in the file is wrong."""
-        return not any(problem.gravity is Gravity.ERROR for problem in self.problems)
+        """It holds a rule, and nothing in it is wrong."""
+        return bool(self.rules) and not any(problem.gravity is Gravity.ERROR for problem in self.problems)
 
 
 def import_path(path: Path) -> list[Imported]:

@@ -55,7 +55,7 @@ def test_a_rule_that_is_not_there_is_guessed_at():
 def test_a_good_rule_passes_the_check(good):
     result = rules("check", good)
     assert (result.returncode, result.stdout) == (0, "")
-    assert "1 rules read, 0 errors" in result.stderr
+    assert "1 rule read, 0 errors" in result.stderr
 
 
 def test_a_wrong_rule_fails_the_check_with_its_place(good):
@@ -109,3 +109,24 @@ def test_a_path_that_is_not_there_is_one_sentence():
     assert result.returncode == 1
     assert result.stderr.count("\n") <= 2
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n"])
+@pytest.mark.parametrize("verb", ["import", "check"])
+def test_a_file_without_a_rule_is_said_to_hold_none(tmp_path, verb, text):
+    file = tmp_path / "empty.yml"
+    file.write_text(text)
+    result = rules(verb, file)
+    assert result.returncode == 1
+    assert "holds no rule" in result.stderr
+
+
+def test_a_pattern_too_large_to_search_for_is_an_error_in_plain_words(tmp_path):
+    file = tmp_path / "large.yml"
+    for pattern in (r"\\pL{900}", r"(x|y|z){900}\\pL{100}"):
+        file.write_text(f'title: t\ndetection: {{a: {{userAgent|re: "{pattern}"}}, condition: a}}\n')
+        result = rules("check", file)
+        assert result.returncode == 1
+        assert "too large" in result.stdout
+        assert "1 error, 0 remarks" in result.stderr
+        assert "E0000" not in result.stderr

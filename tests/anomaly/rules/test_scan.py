@@ -122,6 +122,20 @@ def test_input_that_is_no_audit_log_is_said_to_be_none():
     result = command("scan", "-", given=b"hello\nworld\n")
     assert result.returncode == 1
     assert b"2 not decodable" in result.stderr
+    assert b"Nothing here is an audit event" in result.stderr
+
+
+def test_the_first_lines_that_are_no_events_are_named_with_the_reason(tmp_path):
+    file = tmp_path / "audit.log"
+    file.write_bytes(b"\n".join([QUIET, b"he\x1b[2Jllo", SECRETS, *[b'{"kind":"Pod"}'] * 6, b""]))
+    result = command("scan", str(file))
+    assert result.returncode == 0
+    said = result.stderr.decode()
+    assert "audit.log:2: " in said
+    assert "audit.log:7: kind is 'Pod', not Event" in said
+    assert "audit.log:8" not in said
+    assert "2 more not decodable." in said
+    assert "2 events, 7 not decodable" in said
 
 
 def test_an_escape_sequence_does_not_reach_the_terminal():
