@@ -11,6 +11,8 @@ WORSE = 0.03
 """Recall a candidate may lose and still be let in for being fresher: about the spread of 400 plants."""
 OVERSHOOT = 3.0
 """Times the upper end of the promised alerts a day that refuses a candidate."""
+BLIND = 0.2
+"""Share of planted deviations below which a model is said to find few."""
 RESTLESS = 0.5
 """Rank correlation with the champion below which being no better is not good enough."""
 
@@ -35,9 +37,10 @@ def decide(candidate: Report, champion: Report | None, steady: float | None) -> 
     """
     flood = _floods(candidate)
     if champion is None:
-        if flood:
-            return Decision(True, f"Promoted, as there is no other model, although {flood}.")
-        return Decision(True, "Promoted, as there is no other model.")
+        doubts = [doubt for doubt in (flood, _blind(candidate), _thin(candidate)) if doubt]
+        although = f", although {' and '.join(doubts)}" if doubts else ""
+        advice = "; train again with more history before you rely on it" if doubts else ""
+        return Decision(True, f"Promoted, as there is no other model{although}{advice}.")
     if candidate.confirmed_found < champion.confirmed_found:
         lost = champion.confirmed_found - candidate.confirmed_found
         return Decision(
@@ -69,3 +72,15 @@ def _floods(report: Report) -> str:
     if report.alerts_a_day <= most:
         return ""
     return f"{report.alerts_a_day:.0f} quiet windows a day would be shown where {report.threshold.high:.0f} were promised"
+
+
+def _blind(report: Report) -> str:
+    if report.recall is None or report.recall >= BLIND:
+        return ""
+    return f"it finds only {report.recall:.0%} of planted deviations"
+
+
+def _thin(report: Report) -> str:
+    if report.threshold.promised:
+        return ""
+    return "it is calibrated on too few windows to promise the budget"

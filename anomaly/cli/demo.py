@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +27,8 @@ TRAIN_UNTIL = "2026-11-23T10:46:00+00:00"
 SPAN_SECONDS = 60
 TIME_SCALE = 60.0
 SHOWN = 12
+_CONFIG = "demo.toml"
+"""Written into the demonstration's folder; it also tells such a folder from others."""
 
 
 @app.default
@@ -73,19 +79,18 @@ def demo(
 
 
 def _settings(given: Settings) -> Settings:
-    """The demonstration never touches the data of the real thing: a database of its own, beside it."""
+    """The demonstration never touches the data of the real thing: a database of its own, beside it. A folder that is a
+    demonstration's already, as under the configuration it wrote, is used as it is."""
     from datetime import timedelta
 
     database = given.database.model_copy(update={"url": None})
     windows = given.windows.model_copy(update={"span": timedelta(seconds=SPAN_SECONDS)})
-    return given.model_copy(
-        update={"data_dir": given.data_dir / "demo", "database": database, "windows": windows}
-    )
+    own = given.data_dir.name == "demo" and (given.data_dir / _CONFIG).is_file()
+    folder = given.data_dir if own else given.data_dir / "demo"
+    return given.model_copy(update={"data_dir": folder, "database": database, "windows": windows})
 
 
 def _remove(settings: Settings) -> None:
-    import shutil
-
     from anomaly.store.embedded import Embedded
 
     Embedded(settings).stop()
@@ -93,7 +98,7 @@ def _remove(settings: Settings) -> None:
 
 
 def _write_config(settings: Settings) -> Path:
-    path = settings.data_dir / "demo.toml"
+    path = settings.data_dir / _CONFIG
     folder = str(settings.data_dir).replace("\\", "\\\\").replace('"', '\\"')
     path.write_text(f'data_dir = "{folder}"\n\n[windows]\nspan = "{SPAN_SECONDS}s"\n', encoding="utf-8")
     return path
@@ -110,9 +115,10 @@ def _page(outcome: Outcome, episodes: list[Episode], config: Path) -> Iterator[s
         card = outcome.trained.candidate.card
         yield f"Trained on {card.windows:,} windows of its quiet hour in {outcome.train_seconds:.1f} s."
     if (judged := outcome.judged) is not None:
+        beyond = f" ({judged.beyond} over the day's budget, as they are critical)" if judged.beyond else ""
         yield (
             f"Judged {judged.windows:,} later windows in {outcome.judge_seconds:.1f} s: {judged.over} deviate and tell "
-            f"{judged.findings} stories; {judged.full} more had no room in the day's budget, {judged.below:,} stay below the "
+            f"{judged.findings} stories{beyond}; {judged.full} more had no room in the day's budget, {judged.below:,} stay below the "
             f"line (p <= {judged.threshold.p_value:.2g}; minutes stand for hours here)."
         )
     counts = Counter(finding.severity.value for finding in outcome.findings)
@@ -124,11 +130,26 @@ def _page(outcome: Outcome, episodes: list[Episode], config: Path) -> Iterator[s
     yield ""
     for finding in _shown(outcome.findings):
         yield from _paragraph(finding)
-    command = f"anomaly --config {config}"
+    command = f"{_started_as()} --config {shlex.quote(str(config))}"
     yield f"All of them:  {command} findings list"
     if outcome.findings:
         yield f"One in full:  {command} findings show {str(_shown(outcome.findings)[0].id)[:8]}"
     yield f"Ask the log:  {command} events --user 'mallory*' --outcome refused"
+
+
+def _started_as() -> str:
+    """How this program was started, so that what is printed can be copied: the shorter of both ways to name it."""
+    given = Path(sys.argv[0])
+    if given.name != "anomaly" or shutil.which("anomaly") == str(given):
+        return (
+            "anomaly" if given.name != "__main__.py" else f"{shlex.quote(_short(sys.executable))} -m anomaly"
+        )
+    return shlex.quote(_short(str(given)))
+
+
+def _short(path: str) -> str:
+    near = os.path.relpath(path)
+    return near if not near.startswith("..") and len(near) < len(path) else path
 
 
 def _recall(outcome: Outcome, episodes: list[Episode]) -> str:
@@ -192,6 +213,7 @@ def _document(outcome: Outcome, episodes: list[Episode], config: Path) -> dict[s
         "windows": judged.windows if judged else 0,
         "below_the_line": judged.below if judged else 0,
         "no_room": judged.full if judged else 0,
+        "over_the_budget": judged.beyond if judged else 0,
         "line": judged.threshold.p_value if judged else None,
         "config": str(config),
         "episodes": [

@@ -67,6 +67,7 @@ def events(
     count
         Print only how many there are.
     """
+    from anomaly.cli.choice import chosen_clusters
     from anomaly.cli.moment import clock, moment
     from anomaly.errors import UsageError
     from anomaly.store import search
@@ -94,6 +95,8 @@ def events(
         newest_first=not oldest_first,
     )
     with current().database() as database, database.read() as connection:
+        if cluster is not None:
+            chosen_clusters(connection, cluster, now)
         if count:
             total = search.count(connection, question)
             write_json({"count": total}) if output is Format.JSON else write_table(

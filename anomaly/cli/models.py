@@ -39,7 +39,7 @@ def listed(*, cluster: str | None = None, limit: int = 50, output: Output = Form
         raise UsageError("--limit must be between 1 and 10000.")
     with current().database() as database, database.read() as session:
         names = {one.id: one.name for one in list_clusters(session, clock())}
-        number = cluster_id(session, cluster) if cluster else None
+        number = cluster_id(session, cluster) if cluster is not None else None
         found = list_models(session, number, limit)
     rows = [_row(one, names[one.cluster_id]) for one in found]
     columns = [

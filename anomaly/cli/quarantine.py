@@ -21,7 +21,7 @@ def listed(*, cluster: str | None = None, limit: int = 100, output: Output = For
 
     with current().database() as database:
         with database.begin() as session:
-            number = cluster_id(session, cluster) if cluster else None
+            number = cluster_id(session, cluster) if cluster is not None else None
         with database.connection() as connection:
             found = list_quarantine(connection, number, limit)
             total = count_quarantine(connection, number)

@@ -46,10 +46,15 @@ def score(
 
     if not 0 <= below <= 10_000:
         raise UsageError("--below must be between 0 and 10000.")
+    if budget is not None and not 0 < budget <= 100_000:
+        raise UsageError(
+            "--budget must be more than 0 and at most 100000.",
+            hint="It counts findings a day, as in --budget 10.",
+        )
     settings = current().settings()
     now = clock()
     span = Span(moment(since, now), moment(until, now))
-    wanted = Budget(per_day=budget or settings.scoring.findings_per_day)
+    wanted = Budget(per_day=settings.scoring.findings_per_day if budget is None else budget)
     rows: list[dict[str, object]] = []
     with current().database(settings) as database:
         with database.begin() as session:
@@ -68,6 +73,7 @@ def score(
                     "model": judged.model_id,
                     "windows": judged.windows,
                     "findings": judged.findings,
+                    "over_the_budget": judged.beyond,
                     "new": judged.new,
                     "windows_over_the_line": judged.over,
                     "no_room": judged.full,
@@ -94,6 +100,11 @@ def score(
         Column("expected_a_quiet_day", "expected a quiet day", right=True),
     ]
     write_table(rows, columns, output=output, empty="There is no cluster yet; `anomaly ingest` makes one.")
+    for row in rows:
+        if row["over_the_budget"]:
+            current().say(
+                f"{row['cluster']}: {row['over_the_budget']} of them are shown over their day's budget, as they are critical."
+            )
 
 
 def _below(cluster: str, one: Deviation) -> dict[str, object]:

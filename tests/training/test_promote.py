@@ -2,16 +2,32 @@ import pytest
 
 from models import Threshold
 from training.evaluate import Report
-from training.promote import decide
+from training.promote import Decision, decide
 
 
-def report(recall=0.8, alerts=5.0, found=3, high=9.0):
-    threshold = Threshold(1e-3, 5.0, 2.0, high, True)
+def report(recall=0.8, alerts=5.0, found=3, high=9.0, promised=True):
+    threshold = Threshold(1e-3, 5.0, 2.0, high, promised)
     return Report(recall, {}, {}, 0.1, threshold, 1_000.0, 5_000, alerts, found, 3)
 
 
 def test_the_first_model_is_promoted():
-    assert decide(report(), None, None).promote
+    assert decide(report(), None, None) == Decision(True, "Promoted, as there is no other model.")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "doubt"),
+    [
+        pytest.param(report(recall=0.04), "it finds only 4% of planted deviations", id="finds few"),
+        pytest.param(report(promised=False), "calibrated on too few windows", id="thin calibration"),
+        pytest.param(report(alerts=90.0), "90 quiet windows a day", id="floods people"),
+    ],
+)
+def test_a_doubtful_first_model_is_promoted_with_a_plain_warning(candidate, doubt):
+    decision = decide(candidate, None, None)
+    assert decision.promote
+    assert doubt in decision.reason
+    assert "train again with more history" in decision.reason
+    assert decision.reason.count(".") == 1
 
 
 @pytest.mark.parametrize(
