@@ -55,6 +55,7 @@ def listed(
     below
         Only what deviated on a day whose alert budget was spent on stranger things.
     """
+    from anomaly.cli.choice import chosen_clusters
     from anomaly.cli.moment import clock, moment
     from anomaly.errors import UsageError
     from anomaly.findings.finding import FindingKind, Severity
@@ -75,6 +76,8 @@ def listed(
         limit=limit,
     )
     with current().database() as database, database.read() as connection:
+        if cluster is not None:
+            chosen_clusters(connection, cluster, now)
         found = store.list_findings(connection, wanted)
         total = store.count_findings(connection, wanted) if len(found) == limit else len(found)
         if evidence and output is Format.JSON:
