@@ -77,11 +77,14 @@ class Replayed(msgspec.Struct, gc=False):
     count: int
     examples: list[tuple[int, str, str, str]]
     """(time, audit id, entity, why)"""
+    requests: set[tuple[str, str, str, int]] = msgspec.field(default_factory=set)
+    """Which requests they were, of rules that may match several events of one."""
 
     def add(self, other: Replayed) -> None:
         """This will join what other events add to the same finding."""
         self.start, self.end = min(self.start, other.start), max(self.end, other.end)
-        self.count += other.count
+        self.count += other.count - len(self.requests & other.requests)
+        self.requests |= other.requests
         self.examples = sorted([*self.examples, *other.examples])[:EXAMPLES]
 
 
@@ -229,7 +232,10 @@ class Replay:
         if found is None:
             found = self._found[place] = Replayed(*place, time, time, 0, [])
         found.start, found.end = min(found.start, time), max(found.end, time)
-        found.count += 1
+        request = (event.auditID, shape.user.username, event.requestURI, time)
+        found.count += request not in found.requests
+        if rule.sees_stages:
+            found.requests.add(request)
         if len(found.examples) < EXAMPLES or (time, event.auditID) < found.examples[-1][:2]:
             example = (time, event.auditID, shape.identity.username, rule.why(event, shape))
             found.examples = sorted([*found.examples, example])[:EXAMPLES]
