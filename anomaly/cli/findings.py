@@ -111,6 +111,10 @@ _EVENT_COLUMNS = (
 )
 
 
+_OFTEN_THE_SAME = ("address", "agent", "acting_as", "namespace")
+"""Said once above the table of a narrow terminal when all events share it."""
+
+
 def _says_something(key: str, rows: list[dict[str, object]]) -> bool:
     """A column that is empty, or names the one entity again in each row, only takes room."""
     values = {row[key] for row in rows}
@@ -171,7 +175,15 @@ def show(
     if behind:
         write_text(f"\nEvents ({len(behind)} of {one.count:,}, oldest first)")
         rows = [_event(event) for event in behind]
-        write_table(rows, [Column(key) for key in _EVENT_COLUMNS if _says_something(key, rows)])
+        keys = [key for key in _EVENT_COLUMNS if _says_something(key, rows)]
+        if _room() < _WIDE:
+            same = [key for key in keys if key in _OFTEN_THE_SAME and len({row[key] for row in rows}) == 1]
+            for key in same:
+                write_text(f"{key} of them all: {cell(rows[0][key])}")
+            keys = [key for key in keys if key not in same]
+            times = [event.received_at.astimezone(UTC).strftime("%m-%d %H:%M:%S") for event in behind]
+            rows = [row | {"time": time} for row, time in zip(rows, times, strict=True)]
+        write_table(rows, [Column(key, wrap=key not in {"time", "code"}) for key in keys])
     else:
         current().say("Its events are no longer kept.")
 

@@ -1,5 +1,12 @@
 """`anomaly findings`: what rules made of a log, listed and shown."""
 
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+import termios
+
 import pytest
 
 from anomaly.testing import raw_event
@@ -68,7 +75,8 @@ def test_the_most_severe_come_first_and_choices_restrict(anomaly):
     assert {one["entity"] for one in listed(anomaly, "--entity", "bob@example.com")} == {"bob@example.com"}
     assert all(one["severity"] != "info" for one in listed(anomaly, "--severity", "low"))
     assert listed(anomaly, "--kind", "behaviour") == listed(anomaly, "--since", "2026-04-01") == []
-    assert listed(anomaly, "--cluster", "nowhere") == []
+    nowhere = anomaly("findings", "list", "--cluster", "nowhere")
+    assert nowhere.code == 1 and "There is no cluster 'nowhere'" in nowhere.err
 
 
 def test_tables_and_pages_show_no_raw_names(anomaly):
@@ -95,3 +103,39 @@ def test_no_finding_is_good_news(anomaly):
     done = anomaly("findings", "list", "--entity", "nobody")
     assert (done.code, done.out, "No findings" in done.err) == (0, "", True)
     assert anomaly("findings", "list", "--limit", "0").code == 2
+
+
+def on_terminal(columns, *arguments):
+    """What the command writes on a real terminal of this width, line by line."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    command = [sys.executable, "-P", "-m", "anomaly", *arguments]
+    with subprocess.Popen(
+        command, stdout=theirs, stdin=theirs, env=environment | {"NO_COLOR": "1", "TERM": "dumb"}
+    ) as running:
+        os.close(theirs)
+        out = b""
+        try:
+            while piece := os.read(ours, 65536):
+                out += piece
+        except OSError:
+            pass  # Linux says EIO at the end of a terminal
+        assert running.wait(30) == 0
+    os.close(ours)
+    return out.decode().replace("\r", "").splitlines()
+
+
+def test_a_narrow_terminal_shows_a_finding_in_few_columns(anomaly):
+    heading, *lines = on_terminal(80, "findings", "list", "--name", "request-refused")
+    assert heading.split() == ["id", "sev", "start", "entity", "what", "events"]
+    assert "03-02 09:00" in lines[0] and "bob@example.com" in lines[0]
+    assert len(lines) <= 2 and max(map(len, lines)) <= 80
+
+
+def test_what_all_events_share_is_said_once_on_a_narrow_terminal(anomaly):
+    (one,) = listed(anomaly, "--name", "request-refused")
+    lines = on_terminal(100, "findings", "show", one["id"], "--events", "3")
+    events = lines[next(at for at, line in enumerate(lines) if line.startswith("Events")) :]
+    assert "address of them all: 203.0.113.7" in events
+    assert sum("03-02 09:00:0" in line for line in events) == 3
