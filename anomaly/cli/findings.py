@@ -53,7 +53,7 @@ def listed(
     evidence
         With --output json: also the audit ids of the events, at most 1,000 a finding.
     below
-        Only what deviated on a day whose alert budget was spent on stranger things.
+        Only what deviated on a day whose alert budget was spent on graver things.
     """
     from anomaly.cli.choice import chosen_clusters
     from anomaly.cli.moment import clock, moment

@@ -24,5 +24,7 @@ def write_remarks(found: Mapping[str, Sequence[Remark]], output: Format) -> int:
     counts = {
         word: sum(remark.severity == word for _, remark in listed) for word in ("error", "warning", "info")
     }
-    current().say(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} remarks.")
+    counts["remark"] = counts.pop("info")
+    said = [f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items()]
+    current().say(f"{', '.join(said)}.")
     return int(counts["error"] > 0)
