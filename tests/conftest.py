@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
 import sqlalchemy
 
@@ -155,7 +157,18 @@ class _Clone:
     def __exit__(self, *_):
         self._database.close()
         with self._server._open("anomaly").dedicated(autocommit=True) as admin:
-            admin.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
+            _drop(admin, self._name)
+
+
+def _drop(admin, name):
+    """An autovacuum worker looking at the database belongs to the superuser and cannot be ended by us: it goes soon."""
+    for _ in range(100):
+        try:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            time.sleep(0.1)
+    admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def url_of(database):

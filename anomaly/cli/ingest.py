@@ -220,7 +220,9 @@ def _interruptible() -> Iterator[_Interrupted]:
         if state.by_user:
             raise KeyboardInterrupt
         state.by_user = True
-        current().say("Stopping after what is in hand; Ctrl-C again stops at once.")
+        if not current().quiet:
+            # Past the buffer of sys.stderr: the signal may have come in the middle of a write to it.
+            os.write(2, b"Stopping after what is in hand; Ctrl-C again stops at once.\n")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -111,7 +111,8 @@ def test_no_answer_is_said_and_is_valid_json(anomaly):
     done = anomaly("events", "--user", "nobody")
     assert (done.code, done.out, "No event answers that question." in done.err) == (0, "", True)
     assert asked(anomaly, "--user", "nobody") == []
-    assert asked(anomaly, cluster="nowhere") == []
+    nowhere = anomaly("events", "--cluster", "nowhere")
+    assert (nowhere.code, "There is no cluster 'nowhere'" in nowhere.err) == (1, True)
 
 
 @pytest.mark.parametrize(
