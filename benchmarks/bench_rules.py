@@ -20,6 +20,7 @@ from anomaly.rules.document import read_text
 from anomaly.rules.parse import parse_document
 from anomaly.sources.files import open_source
 from anomaly.sources.unwrap import normalise
+from benchmarks.realistic import SAMPLE
 
 RULES = 100
 BAR = 300_000
@@ -158,8 +159,7 @@ def hostile_lines() -> Iterator[str]:
 
 def main() -> None:
     """Print the figures for a log, by default the one packed in the repository."""
-    default = next(Path("tests/data").glob("*.jsonl.zst"), Path("audit.jsonl"))
-    for line in lines(Path(sys.argv[1]) if len(sys.argv) > 1 else default):
+    for line in lines(Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLE):
         print(line)
     for line in hostile_lines():
         print(line)

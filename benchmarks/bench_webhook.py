@@ -24,6 +24,8 @@ from pathlib import Path
 
 import zstandard
 
+from benchmarks.realistic import SAMPLE
+
 EVENTS = 400
 BAR = 25_000
 _AUDIT_ID = re.compile(rb'"auditID":"[^"]*"')
@@ -208,7 +210,9 @@ def writer_alone(folder: Path, arguments, together: int) -> float:
 def main() -> None:
     """Run it all and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("log", type=Path, help="an audit log, JSON lines, plain or zstd")
+    parser.add_argument(
+        "log", type=Path, nargs="?", default=SAMPLE, help="an audit log, JSON lines, plain or zstd"
+    )
     parser.add_argument("--bodies", type=int, default=400)
     parser.add_argument("--connections", type=int, default=8)
     arguments = parser.parse_args()
