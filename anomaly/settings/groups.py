@@ -69,24 +69,10 @@ class DatabaseSettings(Group):
 class IngestSettings(Group):
     """How events are taken in."""
 
-    batch_events: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
-    """Events in one transaction when a file is read; larger batches gain little and cost memory."""
-
-    batch_bytes: Annotated[Size, Field(ge=1)] = 16 * _MIB
-    """Raw bytes in one transaction when a file is read, so that large bodies do not fill the memory."""
-
-    max_event_bytes: Annotated[Size, Field(ge=1024)] = 16 * _MIB
-    """Longest single event; a longer one goes to quarantine. An object in etcd has 1.5 MiB at most, lists
-    have more.
-    """
-
     max_expansion: Annotated[int, Field(ge=2)] = 200
     """How many times its size compressed input may grow before it is taken for a bomb; audit logs grow 10 to
     40 times.
     """
-
-    compression_level: Annotated[int, Field(ge=1, le=19)] = 3
-    """zstd level of the raw bodies; above 3 a few per cent of disk cost a multiple of the time."""
 
 
 class WindowSettings(Group):

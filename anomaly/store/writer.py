@@ -91,8 +91,8 @@ class Writer:
     ) -> list[Receipt]:
         """This will keep all arrivals in one transaction and return a receipt for each, once they are durable.
 
-        Events whose time cannot be believed go to quarantine. `also` adds to the same transaction. Deadlocks and partitions dropped meanwhile are tried again; anything else that
-        psycopg raises passes through, and then nothing of the arrivals is kept.
+        Events whose time cannot be believed go to quarantine. `also` adds to the same transaction. Deadlocks and partitions
+        dropped meanwhile are tried again; anything else that psycopg raises passes through, and then nothing is kept.
         """
         # Every writer takes its locks in the order of the clusters.
         order = sorted(range(len(arrivals)), key=lambda place: arrivals[place].cluster_id)

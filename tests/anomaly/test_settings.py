@@ -1,5 +1,6 @@
 """Layers, origins, secrets, and every way of getting a setting wrong."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import anomaly
 from anomaly.errors import SettingsInvalid
 from anomaly.settings import DatabaseSettings, Settings, load_settings
 from anomaly.settings.layers import fields
@@ -26,10 +28,6 @@ PROMISED = {
     "database.shared_buffers": "256MiB",
     "database.start_timeout": "5m",
     "database.url": None,
-    "ingest.batch_bytes": "16MiB",
-    "ingest.batch_events": 5000,
-    "ingest.compression_level": 3,
-    "ingest.max_event_bytes": "16MiB",
     "ingest.max_expansion": 200,
     "jobs.enabled": True,
     "jobs.fold_every": "10s",
@@ -204,7 +202,7 @@ def test_server_parameters_can_be_a_table_or_a_variable(home):
         ),
         pytest.param("[windows]\nspan = '0s'", ["anomaly.toml", "windows.span"], id="no span"),
         pytest.param("[windows]\nspan = 'an hour'", ["windows.span", "90s, 15m"], id="no duration"),
-        pytest.param("[ingest]\nbatch_bytes = '1XB'", ["ingest.batch_bytes", "64MiB"], id="no size"),
+        pytest.param("[serve]\nmax_body = '1XB'", ["serve.max_body", "64MiB"], id="no size"),
         pytest.param(
             "[serve]\ntls_cert = 'a'",
             ["anomaly.toml: serve.tls_cert", "set together"],
@@ -315,3 +313,10 @@ def test_the_reference_page_is_current():
 
 def test_a_setting_can_be_made_in_code_with_the_same_words():
     assert DatabaseSettings(query_timeout="1m", shared_buffers="1GiB").shared_buffers == 2**30
+
+
+def test_no_setting_is_left_that_nothing_reads():
+    package = Path(anomaly.__file__).parent
+    outside = [path for path in package.rglob("*.py") if package / "settings" not in path.parents]
+    words = set(re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in outside)))
+    assert {name for name in PROMISED if name.rpartition(".")[2] not in words} == set()
