@@ -5,10 +5,12 @@ Alembic itself.
 from __future__ import annotations
 
 from alembic import context
+from psycopg import sql
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.schema import CreateSchema
 
 from anomaly.store import migrate
+from anomaly.store.database import driver_connection
 from anomaly.store.tables import metadata
 
 
@@ -37,6 +39,15 @@ def _migrate(connection: Connection) -> None:
         ):
             connection.execute(text("SELECT set_config(:name, :limit, true)"), {"name": name, "limit": limit})
         context.run_migrations()
+        _promise(connection)
+
+
+def _promise(connection: Connection) -> None:
+    """Let the schema say with which releases it works, for replicas of the release before that still run."""
+    said = sql.SQL("COMMENT ON SCHEMA {} IS {}").format(
+        sql.Identifier(migrate.SCHEMA), sql.Literal(f"{migrate.PROMISE}{migrate.works_from()}")
+    )
+    driver_connection(connection).execute(said)
 
 
 def main() -> None:

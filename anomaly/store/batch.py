@@ -18,6 +18,7 @@ from anomaly.events.decode import Decoded, Reject
 from anomaly.events.event import Event
 from anomaly.events.key import event_key, microseconds_of
 from anomaly.events.shape import Shape
+from anomaly.redaction import Redactor, Tally
 from anomaly.rules.compile import Plan, RuleSet
 from anomaly.store.entities import Entities
 from anomaly.store.terms import Terms
@@ -27,6 +28,10 @@ from anomaly.windows.terms import Term, body_terms, has_body_terms, object_terms
 
 STAGES: Final = ("", "RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
 LEVELS: Final = ("", "None", "Metadata", "Request", "RequestResponse")
+TRUNCATED: Final = "audit.k8s.io/truncated"
+"""Annotation of an event whose bodies the API server left out because it was too long."""
+CUT_AGENT: Final = "...TRUNCATED"
+"""How a user agent ends of which the API server kept only 1,024 bytes."""
 ALLOWED: Final = 1
 FINAL: Final = 2
 MAX_MINUTES: Final = 24 * 60
@@ -47,6 +52,8 @@ class Known:
     novel: tuple[int, ...]
     has_body: bool
     plan: Plan
+    truncated: bool = False
+    cut_agent: bool = False
 
 
 COLUMNS: Final = (
@@ -84,6 +91,11 @@ class Batch:
     minute_terms: Ints
     bytes_term: int
     rejects: list[Reject] = field(default_factory=list)
+    received: list[Reject] = field(default_factory=list)
+    """The rejects as they came, before redaction: to know them again, never to be stored."""
+    redacted: dict[int, Tally] = field(default_factory=dict)
+    """What was replaced in an event, by its index."""
+    redacted_rejects: Tally = field(default_factory=Tally)
 
     @property
     def n(self) -> int:
@@ -113,8 +125,10 @@ class Batch:
 class BatchMaker:
     """Makes batches. One for each process and connection; what it remembers is bounded."""
 
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, rules: RuleSet, redactor: Redactor | None = None) -> None:
+        """`redactor` is the default one unless said: whoever forgets it redacts."""
         self._rules = rules
+        self._redactor = redactor or Redactor()
         self._terms = Terms()
         self._entities = Entities()
         self._known: dict[tuple[int, Shape], Known] = {}
@@ -133,14 +147,23 @@ class BatchMaker:
     def make(
         self, connection: psycopg.Connection[tuple[object, ...]], cluster_id: int, decoded: Decoded
     ) -> Batch:
-        """This will make the batch of these events, giving numbers to texts never seen before (committed on `connection`)."""
+        """This will make the batch of these events without the secrets in them, giving numbers to texts never seen before
+        (committed on `connection`).
+        """
         self._trim()
+        # Keys are of what was sent: an event kept before redaction was switched on is the same event.
+        received, latency, keys = _times_and_keys(decoded)
+        redacted = self._redactor.redact(decoded)
+        decoded = redacted.decoded
+        if redacted.lost:
+            received, latency = np.delete(received, redacted.lost), np.delete(latency, redacted.lost)
+            gone = set(redacted.lost)
+            keys = [key for index, key in enumerate(keys) if index not in gone]
         distinct: dict[Shape, int] = {}
         shape = np.array([distinct.setdefault(one, len(distinct)) for one in decoded.shapes], dtype=np.int64)
         bodies = self._resolve(connection, cluster_id, decoded, list(distinct))
         known = [self._known[cluster_id, one] for one in distinct]
         name_ids, extra_event, extra_term, extra_novel = self._extras(decoded, bodies)
-        received, latency, keys = _times_and_keys(decoded)
         assert self._minutes is not None
         return Batch(
             cluster_id=cluster_id,
@@ -159,6 +182,9 @@ class BatchMaker:
             minute_terms=self._minutes,
             bytes_term=self._terms.id(Dimension.BYTES, ""),
             rejects=decoded.rejects,
+            received=redacted.received,
+            redacted=redacted.tallies,
+            redacted_rejects=redacted.rejected,
         )
 
     def _trim(self) -> None:
@@ -248,7 +274,15 @@ class BatchMaker:
         )
         plan = self._rules.plan(shape)
         return Known(
-            shape, entity_id, columns, np.array(ids, dtype=np.int64), novel, has_body_terms(shape), plan
+            shape,
+            entity_id,
+            columns,
+            np.array(ids, dtype=np.int64),
+            novel,
+            has_body_terms(shape),
+            plan,
+            truncated=TRUNCATED in shape.annotations,
+            cut_agent=shape.agent.endswith(CUT_AGENT),
         )
 
     def _extras(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anomaly.errors import DatabaseUnavailable
-from anomaly.store.account import Account
+from anomaly.store.account import Account, server_account
 from anomaly.store.binaries import Binaries
 
 SUPERUSER = "postgres"
@@ -143,6 +143,23 @@ def make_cluster(layout: Layout, binaries: Binaries, account: Account, *, sync: 
         shutil.rmtree(new, ignore_errors=True)
 
 
+def adopt_cluster(layout: Layout, cluster: Path, password: str, run_as: str) -> None:
+    """Copy a base backup to the place of the cluster. This will leave either a whole one or none; raises OSError."""
+    new = layout.folder / "new"
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        shutil.copytree(cluster, new, symlinks=True)
+        account = server_account(layout.cluster, run_as)
+        for path in (new, *new.rglob("*")):
+            account.take(path)
+        new.chmod(0o700)
+        layout.password.unlink(missing_ok=True)
+        _write(layout.password, password)
+        new.rename(layout.cluster)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def _initdb_options(binaries: Binaries, account: Account, sync: bool) -> list[str]:
     # C.UTF-8 orders by code point: quick, and the same on every system, so that no index breaks after an
     # upgrade of libc.
@@ -168,7 +185,11 @@ def configure(layout: Layout, parameters: Mapping[str, str], account: Account) -
         quoted = value.replace("\\", "\\\\").replace("'", "''")
         lines.append(f"{name} = '{quoted}'")
     _replace(layout.cluster / "anomaly.conf", "\n".join(lines) + "\n", account)
-    _replace(layout.cluster / "pg_hba.conf", "local all all scram-sha-256\n", account)
+    _replace(
+        layout.cluster / "pg_hba.conf",
+        "local all all scram-sha-256\nlocal replication all scram-sha-256\n",
+        account,
+    )
     main = layout.cluster / "postgresql.conf"
     include = "include_if_exists = 'anomaly.conf'"
     if include not in main.read_text():

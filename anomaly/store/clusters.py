@@ -66,11 +66,22 @@ def cluster_id(connection: Connection, name: str) -> int:
     """This will return the id of a cluster. Raises NotFound."""
     found = connection.execute(select(cluster.c.id).where(cluster.c.name == name)).scalar_one_or_none()
     if found is None:
-        raise NotFound(
-            f"There is no cluster {name[:80]!r}.",
-            hint="`anomaly cluster list` shows them, `anomaly cluster add` makes one.",
-        )
+        raise no_cluster(name)
     return int(found)
+
+
+def cluster_names(connection: Connection) -> dict[int, str]:
+    """This will return the names of all clusters by id."""
+    rows = connection.execute(select(cluster.c.id, cluster.c.name))
+    return {int(row.id): str(row.name) for row in rows}
+
+
+def no_cluster(name: str) -> NotFound:
+    """This will return the error for a cluster that is not there, or that whoever asks must not learn of."""
+    return NotFound(
+        f"There is no cluster {name[:80]!r}.",
+        hint="`anomaly cluster list` shows them, `anomaly cluster add` makes one.",
+    )
 
 
 def list_clusters(connection: Connection, now: datetime) -> Sequence[Cluster]:

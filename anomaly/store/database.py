@@ -251,9 +251,10 @@ def open_database(settings: Settings, say: Say | None = None) -> Database:
     """
     database = connect_database(settings, say)
     try:
+        with database.read() as connection:
+            if migrate.fits(connection):
+                return database
         revision, head = database.revision(), migrate.head()
-        if revision == head:
-            return database
         if revision is not None and not migrate.is_known(revision):
             raise SchemaOutdated(
                 f"The database was made by a newer release (revision {revision}).",

@@ -32,6 +32,7 @@ from anomaly.store.cluster import (
     SOCKET,
     SUPERUSER,
     Layout,
+    adopt_cluster,
     configure,
     forget_socket,
     make_cluster,
@@ -136,6 +137,20 @@ class Embedded:
                 time.sleep(_POLL)
             forget_socket(self._layout)
         return True
+
+    def adopt(self, cluster: Path, password: str) -> None:
+        """Take a copy of a server's files as this one's own. This will copy them; the next start finds its database in them.
+
+        Raises DatabaseUnavailable when there is one already, or the files cannot be written.
+        """
+        self._make_folders()
+        with self._locked():
+            if self._is_made():
+                self._fail("There is an embedded database already.")
+            try:
+                adopt_cluster(self._layout, cluster, password, self._options.run_as)
+            except OSError as refused:
+                self._fail(f"The files cannot be put in place: {refused}.")
 
     @property
     def _marker(self) -> str:

@@ -73,3 +73,14 @@ def all_entities(
     return [
         Entity(int(str(number)), int(str(cluster)), identity_of(str(name))) for number, cluster, name in rows
     ]
+
+
+def entities_from(
+    connection: psycopg.Connection[tuple[object, ...]], cluster_id: int, first: int
+) -> list[Entity]:
+    """This will return the entities of a cluster whose id is `first` or higher, by id."""
+    rows = connection.execute(
+        "SELECT id, username FROM anomaly.entity WHERE cluster_id = %s AND id >= %s ORDER BY id",
+        [cluster_id, first],
+    )
+    return [Entity(int(str(number)), cluster_id, identity_of(str(name))) for number, name in rows]

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import Connection, Row, Text, and_, cast, exists, func, select, update
+from sqlalchemy import Connection, Row, Text, and_, cast, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from anomaly.errors import NotFound
+from anomaly.events.decode import audit_id_of
 from anomaly.events.identity import identity_of
 from anomaly.findings.finding import Contribution, Finding, FindingKind, Severity
 from anomaly.findings.merge import BELOW, Days, Story, tell
@@ -43,6 +44,20 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 50
+    clusters: frozenset[str] | None = None
+    """Only of these clusters; None: of all."""
+    newest_first: bool = False
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a finding stands in a list, so that the next page goes on after it."""
+
+    severity: int
+    rank: float
+    start: datetime
+    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,7 @@ def _stories_near(connection: Connection, pieces: Sequence[Story], days: Days) -
         finding_step.c.move.not_in([Move.SUPPRESS.value, Move.SURFACE.value]),
     )
     statement = (
-        _rows()
+        finding_rows()
         .add_columns(by_people.label("touched"))
         .where(
             finding.c.cluster_id == pieces[0].cluster_id,
@@ -96,7 +111,7 @@ def _stories_near(connection: Connection, pieces: Sequence[Story], days: Days) -
     # Held until the end: a state that a person changed meanwhile would be written over.
     statement = statement.with_for_update(of=finding)
     return [
-        Story(_finding(row), row.cluster_id, row.entity_id, row.model_id or 0, touched=row.touched)
+        Story(to_finding(row), row.cluster_id, row.entity_id, row.model_id or 0, touched=row.touched)
         for row in connection.execute(statement)
     ]
 
@@ -143,14 +158,67 @@ def _values(one: Story) -> dict[str, Any]:
 def list_findings(connection: Connection, wanted: Wanted) -> list[Finding]:
     """This will return findings, the most severe first and among those the strangest, verdicts on alike ones heard; without
     their evidence."""
-    conditions = _conditions(wanted)
-    statement = (
-        _rows()
-        .where(*conditions)
-        .order_by(finding.c.severity.desc(), _RANK.desc(), finding.c.start_at.desc(), finding.c.id)
-        .limit(wanted.limit)
+    return [one for one, _ in placed_findings(connection, wanted)]
+
+
+def placed_findings(connection: Connection, wanted: Wanted) -> list[tuple[Finding, Place]]:
+    """This will return findings as `list_findings` does, or by their beginning, each with its place in that order.
+
+    Going on after a place shows each finding once whatever is added meanwhile; one whose score a verdict moves may move past it.
+    """
+    by_gravity = [finding.c.severity, _RANK] if not wanted.newest_first else []
+    falling = [*by_gravity, finding.c.start_at]
+    statement = finding_rows().add_columns(_RANK.label("rank")).where(*_conditions(wanted))
+    if wanted.after is not None:
+        place = wanted.after
+        values = [*([place.severity, place.rank] if by_gravity else []), place.start]
+        statement = statement.where(_after(falling, values, finding.c.id > place.id))
+    ordered = statement.order_by(*(key.desc() for key in falling), finding.c.id).limit(wanted.limit)
+    return [
+        (to_finding(row), Place(row.severity, row.rank, row.start_at, row.id))
+        for row in connection.execute(ordered)
+    ]
+
+
+def _after(keys: Sequence[Any], values: Sequence[Any], last: Any) -> Any:
+    """Rows after a place: keys fall, and where all are equal `last` decides."""
+    found = last
+    for key, value in reversed(list(zip(keys, values, strict=True))):
+        found = or_(key < value, and_(key == value, found))
+    return found
+
+
+def find_finding(connection: Connection, number: UUID) -> Finding:
+    """This will return one finding, without its evidence. Raises NotFound."""
+    row = connection.execute(finding_rows().where(finding.c.id == number)).first()
+    if row is None:
+        raise NotFound(f"There is no finding {number}.", hint="`anomaly findings list` shows their ids.")
+    return to_finding(row)
+
+
+def clusters_of_findings(connection: Connection, numbers: Iterable[UUID]) -> dict[UUID, str]:
+    """This will return the cluster of each finding that there is."""
+    rows = connection.execute(
+        select(finding.c.id, cluster.c.name)
+        .join(cluster, cluster.c.id == finding.c.cluster_id)
+        .where(finding.c.id.in_(list(numbers)))
     )
-    return [_finding(row) for row in connection.execute(statement)]
+    return {row.id: str(row.name) for row in rows}
+
+
+def last_fired(
+    connection: Connection, clusters: frozenset[str] | None = None
+) -> dict[str, tuple[datetime, int]]:
+    """This will return of each rule that has findings when it fired last and how many findings it has."""
+    statement = (
+        select(finding.c.name, func.max(finding.c.end_at), func.count())
+        .select_from(finding.join(cluster, cluster.c.id == finding.c.cluster_id))
+        .where(finding.c.kind == FindingKind.RULE.value)
+        .group_by(finding.c.name)
+    )
+    if clusters is not None:
+        statement = statement.where(cluster.c.name.in_(sorted(clusters)))
+    return {str(name): (last, int(count)) for name, last, count in connection.execute(statement)}
 
 
 def count_findings(connection: Connection, wanted: Wanted) -> int:
@@ -163,8 +231,8 @@ def findings_by_prefix(connection: Connection, prefix: str) -> list[Finding]:
     """This will return the findings whose id begins with the text (dashes may be left out), at most ten."""
     wanted = prefix.replace("-", "").lower()
     text = func.replace(cast(finding.c.id, Text), "-", "")
-    statement = _rows().where(text.startswith(wanted, autoescape=True)).limit(10)
-    return [_finding(row) for row in connection.execute(statement)]
+    statement = finding_rows().where(text.startswith(wanted, autoescape=True)).limit(10)
+    return [to_finding(row) for row in connection.execute(statement)]
 
 
 def with_evidence(
@@ -205,13 +273,6 @@ def with_evidence(
     return [replace(one, evidence=tuple(dict.fromkeys(ids.get(one.id, ())))) for one in listed]
 
 
-class _AuditId(msgspec.Struct):
-    auditID: str = ""
-
-
-_audit_id: Final = msgspec.json.Decoder(_AuditId)
-
-
 def _audit_ids(connection: Connection, rows: Sequence[Row[Any]]) -> dict[UUID, list[str]]:
     found: dict[UUID, list[tuple[datetime, str]]] = {}
     held: tuple[object, int] | None = None
@@ -222,7 +283,7 @@ def _audit_ids(connection: Connection, rows: Sequence[Row[Any]]) -> dict[UUID, l
             statement = select(chunk.c.data).where(chunk.c.day == place[0], chunk.c.id == place[1])
             raws = unpack_chunk(bytes(connection.execute(statement).scalar_one()))
             held = place
-        audit_id = _audit_id.decode(raws[row.ordinal]).auditID
+        audit_id = audit_id_of(raws[row.ordinal])
         found.setdefault(row.finding_id, []).append((row.received_at, audit_id))
     return {number: [audit_id for _, audit_id in sorted(pairs)] for number, pairs in found.items()}
 
@@ -236,7 +297,8 @@ _RANK: Final = func.coalesce(triage.c.heard_score, finding.c.score)
 """The score after verdicts on alike findings (`anomaly.ranking`), where there are any."""
 
 
-def _rows() -> Any:
+def finding_rows() -> Any:
+    """This will return the statement that reads findings, for `to_finding` to make one of each row."""
     return select(finding, cluster.c.name.label("cluster_name"), entity.c.username).select_from(_FROM)
 
 
@@ -244,6 +306,8 @@ def _conditions(wanted: Wanted) -> list[Any]:
     conditions: list[Any] = [finding.c.severity >= wanted.at_least.rank]
     if wanted.cluster is not None:
         conditions.append(cluster.c.name == wanted.cluster)
+    if wanted.clusters is not None:
+        conditions.append(cluster.c.name.in_(sorted(wanted.clusters)))
     if wanted.kind is not None:
         conditions.append(finding.c.kind == wanted.kind.value)
     if wanted.name is not None:
@@ -263,7 +327,7 @@ def _conditions(wanted: Wanted) -> list[Any]:
     return conditions
 
 
-def _finding(row: Row[Any]) -> Finding:
+def to_finding(row: Row[Any]) -> Finding:
     identity = identity_of(row.username)
     details: Mapping[str, Any] = row.details
     group = details.get("group", {})

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from anomaly.events.key import EPOCH
 from anomaly.store.arrays import array_of
 from anomaly.store.batch import Batch
 from anomaly.store.events import DAY_US
@@ -113,12 +115,25 @@ def _extremes(entities: Ints, terms: Ints, first: Ints, last: Ints) -> tuple[Int
 
 def load_firsts(connection: psycopg.Connection[tuple[object, ...]], cluster_id: int) -> Firsts:
     """This will return every first sighting of a cluster: 24 bytes each while loading, 16 after."""
+    return _firsts(connection, cluster_id, "-infinity")
+
+
+def newer_firsts(
+    connection: psycopg.Connection[tuple[object, ...]], cluster_id: int, since_us: int
+) -> Firsts:
+    """This will return the first sightings of a cluster at `since_us` (microseconds since 1970) or later."""
+    return _firsts(connection, cluster_id, EPOCH + timedelta(microseconds=since_us))
+
+
+def _firsts(
+    connection: psycopg.Connection[tuple[object, ...]], cluster_id: int, since: datetime | str
+) -> Firsts:
     blocks: list[NDArray[np.int64]] = []
     with connection.cursor(binary=True) as cursor:
         cursor.execute(
             "SELECT entity_id::bigint, term_id::bigint, (extract(epoch FROM first_at) * 1000000)::bigint"
-            " FROM anomaly.seen WHERE cluster_id = %s",
-            [cluster_id],
+            " FROM anomaly.seen WHERE cluster_id = %s AND first_at >= %s",
+            [cluster_id, since],
         )
         while rows := cursor.fetchmany(_READ_AT_ONCE):
             blocks.append(np.array(rows, dtype=np.int64))
@@ -126,3 +141,18 @@ def load_firsts(connection: psycopg.Connection[tuple[object, ...]], cluster_id: 
         return Firsts.none()
     entity, term, first = np.concatenate(blocks).T
     return Firsts.of(entity, term, first)
+
+
+def firsts_since(
+    connection: psycopg.Connection[tuple[object, ...]], cluster_id: int, entity_id: int, since: datetime
+) -> tuple[Ints, Ints]:
+    """This will return (terms, first microseconds) of what one entity, or `CLUSTER_WIDE`, showed first at `since` or later."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(
+            "SELECT term_id::bigint, (extract(epoch FROM first_at) * 1000000)::bigint FROM anomaly.seen"
+            " WHERE cluster_id = %s AND entity_id = %s AND first_at >= %s",
+            [cluster_id, entity_id, since],
+        )
+        rows = cursor.fetchall()
+    found = np.array(rows, dtype=np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from anomaly.errors import DatabaseUnavailable
+from anomaly.errors import DatabaseUnavailable, NotFound
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -100,6 +100,51 @@ def finish(
     ).rowcount
     connection.commit()
     return bool(done)
+
+
+def note(connection: Connection, run: Run, detail: Mapping[str, object]) -> None:
+    """This will note how far a run is, for whoever looks at it meanwhile. Commits."""
+    connection.execute(
+        "UPDATE anomaly.job_run SET detail = %s WHERE id = %s AND attempt = %s AND outcome = 'running'",
+        [Jsonb(dict(detail)), run.id, run.attempt],
+    )
+    connection.commit()
+
+
+def find_run(connection: Connection, number: int) -> Run:
+    """This will return one run. Raises NotFound."""
+    row = connection.execute(
+        sql.SQL("SELECT {} FROM anomaly.job_run WHERE id = %s").format(_COLUMNS), [number]
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"There is no run {number}.", hint="`anomaly jobs history` shows them.")
+    return _run(row)
+
+
+def runs_before(
+    connection: Connection,
+    job: str | None,
+    before: int | None,
+    clusters: frozenset[str] | None,
+    limit: int,
+) -> list[Run]:
+    """This will return runs by number, the latest first, those before a number; `clusters` None means all, else only runs that
+    were asked for one of these."""
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT {} FROM anomaly.job_run WHERE (%(job)s::text IS NULL OR job = %(job)s)"
+            " AND (%(before)s::bigint IS NULL OR id < %(before)s)"
+            " AND (%(clusters)s::text[] IS NULL OR detail->>'cluster' = ANY(%(clusters)s))"
+            " ORDER BY id DESC LIMIT %(limit)s"
+        ).format(_COLUMNS),
+        {
+            "job": job,
+            "before": before,
+            "clusters": None if clusters is None else sorted(clusters),
+            "limit": limit,
+        },
+    ).fetchall()
+    return [_run(row) for row in rows]
 
 
 def bury(connection: Connection, now: datetime) -> list[Run]:

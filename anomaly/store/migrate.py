@@ -26,6 +26,9 @@ LOCK_KEY = 4_116_821_430_042_071
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "30min"
 
+# The schema itself says with which releases it works, for those that do not know its revision yet.
+PROMISE = "works from revision "
+_PROMISE = sqlalchemy.text("SELECT obj_description(to_regnamespace(:schema), 'pg_namespace')")
 _PARTITIONS = sqlalchemy.text(
     "SELECT relname FROM pg_class WHERE relispartition AND relnamespace = to_regnamespace(:schema)"
 )
@@ -33,11 +36,12 @@ _PARTITIONS = sqlalchemy.text(
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One step of the schema, as its file says."""
+    """One step of the schema, as its file says. A `breaking` one says `breaking = True`: the release before does not work on it."""
 
     revision: str
     down_revision: str | None
     summary: str
+    breaking: bool = False
 
 
 def folder() -> Path:
@@ -79,6 +83,25 @@ def head() -> str | None:
 def is_known(revision: str) -> bool:
     """Whether this release knows a revision. This will be false for one that a newer release made."""
     return any(step.revision == revision for step in revisions())
+
+
+def works_from() -> str | None:
+    """The oldest revision whose release still works on the schema of this one. This will be that of the last breaking step, or of
+    the first step of all.
+    """
+    breaking = [step.revision for step in revisions() if step.breaking]
+    return breaking[-1] if breaking else (revisions()[0].revision if revisions() else None)
+
+
+def fits(connection: Connection) -> bool:
+    """Whether this release works on the schema of the database. This will be true for its own, and for a newer one that keeps it
+    working: so replicas of two releases run side by side while one takes the place of the other.
+    """
+    found = current(connection)
+    if found is None or is_known(found):
+        return found == head()
+    said = connection.execute(_PROMISE, {"schema": SCHEMA}).scalar_one_or_none()
+    return said is not None and is_known(str(said).removeprefix(PROMISE))
 
 
 def pending(current: str | None) -> tuple[Revision, ...]:
@@ -183,4 +206,5 @@ def _read(path: Path) -> Revision:
             said[target.id] = value.value
     below = said.get("down_revision")
     summary = (ast.get_docstring(tree) or path.stem).splitlines()[0]
-    return Revision(str(said["revision"]), None if below is None else str(below), summary)
+    breaking = said.get("breaking") is True
+    return Revision(str(said["revision"]), None if below is None else str(below), summary, breaking)

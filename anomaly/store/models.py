@@ -5,6 +5,7 @@ candidate -> champion -> retired, when another takes its place, or withdrawn, wh
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -147,6 +148,18 @@ def list_models(connection: Connection, cluster_id: int | None = None, limit: in
         chosen = chosen.where(table.c.cluster_id == cluster_id)
     rows = connection.execute(chosen)
     return [Kept(*row) for row in rows]
+
+
+def models_before(
+    connection: Connection, clusters: Collection[int] | None, before: int | None, limit: int
+) -> list[Kept]:
+    """This will return models by number, the newest first, those before a number, of some clusters or of all (None)."""
+    chosen = select(*_COLUMNS).order_by(table.c.id.desc()).limit(limit)
+    if clusters is not None:
+        chosen = chosen.where(table.c.cluster_id.in_(clusters))
+    if before is not None:
+        chosen = chosen.where(table.c.id < before)
+    return [Kept(*row) for row in connection.execute(chosen)]
 
 
 def find_model(connection: Connection, number: int) -> Kept:

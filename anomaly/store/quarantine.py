@@ -32,13 +32,23 @@ class Quarantined:
 
 
 def keep_rejects(
-    cursor: psycopg.Cursor[tuple[object, ...]], cluster_id: int, source: str, rejects: Sequence[Reject]
+    cursor: psycopg.Cursor[tuple[object, ...]],
+    cluster_id: int,
+    source: str,
+    rejects: Sequence[Reject],
+    received: Sequence[Reject] = (),
 ) -> None:
-    """This will put rejects into quarantine, in the caller's transaction; the same bytes are kept once and counted."""
+    """This will put rejects into quarantine, in the caller's transaction; the same bytes are kept once and counted.
+
+    `received` are the same rejects before redaction: where one was kept as it came, the redacted one takes its place.
+    """
+    for reject, before in zip(rejects, received, strict=False):
+        if reject is not before:
+            _take_the_place(cursor, cluster_id, before.raw, reject)
     compressor = zstandard.ZstdCompressor(level=3)
     rows: dict[bytes, tuple[int, bytes, str, str, int, int, bytes]] = {}
     for reject in rejects:
-        digest = blake2b(reject.raw, digest_size=16).digest()
+        digest = _digest(reject.raw)
         times = rows[digest][-2] + 1 if digest in rows else 1
         rows[digest] = (
             cluster_id,
@@ -57,6 +67,28 @@ def keep_rejects(
     )
 
 
+def _take_the_place(
+    cursor: psycopg.Cursor[tuple[object, ...]], cluster_id: int, before: bytes, reject: Reject
+) -> None:
+    """What was kept before redaction was switched on becomes what would be kept now, so that it is not kept twice."""
+    cursor.execute(
+        "UPDATE anomaly.quarantine q SET digest = %(new)b, data = %(data)b, reason = %(reason)b"
+        " WHERE cluster_id = %(cluster)b AND digest = %(old)b AND NOT EXISTS"
+        " (SELECT FROM anomaly.quarantine o WHERE o.cluster_id = q.cluster_id AND o.digest = %(new)b)",
+        {
+            "cluster": cluster_id,
+            "old": _digest(before),
+            "new": _digest(reject.raw),
+            "data": zstandard.ZstdCompressor(level=3).compress(reject.raw),
+            "reason": without_nul(reject.reason),
+        },
+    )
+
+
+def _digest(raw: bytes) -> bytes:
+    return blake2b(raw, digest_size=16).digest()
+
+
 def list_quarantine(
     connection: Connection, cluster_id: int | None = None, limit: int = 100
 ) -> list[Quarantined]:
@@ -68,6 +100,33 @@ def list_quarantine(
         {"cluster": cluster_id, "limit": limit},
     )
     return [Quarantined(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def quarantine_before(
+    connection: Connection, clusters: Sequence[str] | None, before: int | None, limit: int
+) -> list[Quarantined]:
+    """This will return what is in quarantine by number, the newest first, those before a number, of some clusters or of all."""
+    rows = connection.execute(
+        "SELECT q.id, c.name, q.source, q.reason, q.size, q.times, q.first_at, q.last_at FROM anomaly.quarantine q"
+        " JOIN anomaly.cluster c ON c.id = q.cluster_id"
+        " WHERE (%(clusters)s::text[] IS NULL OR c.name = ANY(%(clusters)s))"
+        " AND (%(before)s::bigint IS NULL OR q.id < %(before)s) ORDER BY q.id DESC LIMIT %(limit)s",
+        {"clusters": None if clusters is None else list(clusters), "before": before, "limit": limit},
+    )
+    return [Quarantined(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def quarantined_raw(connection: Connection, number: int) -> tuple[str, bytes] | None:
+    """This will return (cluster, bytes) of one input, None when there is none."""
+    row = connection.execute(
+        "SELECT c.name, q.data FROM anomaly.quarantine q JOIN anomaly.cluster c ON c.id = q.cluster_id WHERE q.id = %s",
+        [number],
+    ).fetchone()
+    if row is None:
+        return None
+    name, data = row
+    assert isinstance(data, bytes)
+    return str(name), zstandard.ZstdDecompressor().decompress(data, MAX_CHUNK_BYTES)
 
 
 def count_quarantine(connection: Connection, cluster_id: int | None = None) -> int:

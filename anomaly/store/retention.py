@@ -43,11 +43,28 @@ def apply_retention(
         _delete(connection, "quarantine", now - settings.quarantine),
     )
     _delete(connection, "held_finding", now - settings.findings)
+    _delete(connection, "access_entry", now - settings.access)
+    # The ledger says for as long what is missing as windows are kept that lack it.
+    _delete(connection, "dropped", now - settings.windows)
+    for table, kept in _ENDED.items():
+        _delete(connection, table, now - kept)
     connection.rollback() if dry_run else connection.commit()
     return dropped
 
 
+_ENDED = {
+    "session": timedelta(days=30),
+    "failed_try": timedelta(days=1),
+    "dropped_minute": timedelta(days=60),
+}
+"""What opens no door any more and only says something for a while."""
+
 _DELETES = {
+    "access_entry": "DELETE FROM anomaly.access_entry WHERE made_at < %s",
+    "session": "DELETE FROM anomaly.session WHERE coalesce(revoked_at, expires_at) < %s",
+    "failed_try": "DELETE FROM anomaly.failed_try WHERE made_at < %s",
+    "dropped": "DELETE FROM anomaly.dropped WHERE hour_at < %s",
+    "dropped_minute": "DELETE FROM anomaly.dropped_minute WHERE minute_at < %s",
     "entity_window": "DELETE FROM anomaly.entity_window WHERE start_at < %s",
     "finding": "DELETE FROM anomaly.finding WHERE end_at < %s AND state = 'closed'",
     "held_finding": "DELETE FROM anomaly.held_finding WHERE end_at < %s",

@@ -1,352 +1,319 @@
-"""Questions about stored events: by user, verb, resource, namespace, name, outcome, agent, address and time.
+"""Search over stored events: a page of those that answer a question, how many there are, and one of them by its key.
 
-Texts become term ids first, so the search itself compares integers inside the day partitions that the time span leaves.
+Rows are read from the newest back in slices of time that grow, so that a question which many events answer is done after the
+first minutes, and one which none answers reads each row once. What only raw events can tell is read within a bound, and the
+page says how far it came.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from itertools import islice
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
-from zlib import crc32
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, tuple_
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, Row, and_, func, select, text, true, tuple_
 
 from anomaly.errors import UsageError
 from anomaly.events.decode import decode_lines
-from anomaly.events.event import Event
-from anomaly.store.batch import ALLOWED, FINAL, LEVELS, STAGES
-from anomaly.store.chunks import unpack_chunk
-from anomaly.store.tables import chunk, cluster, entity, event, evidence, finding, term
-from anomaly.store.terms import storable
-from anomaly.windows.dimension import Dimension
-from anomaly.windows.terms import Term, event_terms, shape_terms
+from anomaly.events.key import EPOCH, microseconds
+from anomaly.query.deep import Leaf, holds, is_deep
+from anomaly.query.tree import And, Node, Text, When, asks_for, leaves
+from anomaly.store.batch import FINAL
+from anomaly.store.behind import evidence_of
+from anomaly.store.conditions import Condition, Conditions, bounds
+from anomaly.store.found import Found, in_parts, raws_of, rows, with_raw, without_raw
+from anomaly.store.tables import cluster, event
 
-_AT_ONCE: Final = 500
-_MOST_IN_WINDOW: Final = 20_000
+__all__ = [
+    "Asked",
+    "Found",
+    "Page",
+    "count_events",
+    "evidence_of",
+    "one_event",
+    "search_events",
+]
+
+MOST_READ: Final = 10_000
+"""Raw events read for one page: some tenths of a second."""
+_FIRST_SLICE: Final = timedelta(minutes=1)
+_GROWS: Final = 8
+_BLOCK: Final = 2_000
+_STAGED: Final = ("stage", "audit", "finding")
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked; None or empty restricts nothing. Texts may hold `*` for anything. Times: [since, until).
+class Asked:
+    """A question with what it depends on: `now` for relative times, `clusters` that may be seen (None: all).
 
-    An empty text among `namespaces` asks for what is in none; addresses may be networks, as in 10.1.0.0/16.
+    Each request is found once, by the event that ends it, unless `all_stages` or the question itself names a stage, an audit id
+    or a finding.
     """
 
-    cluster: str | None = None
-    users: tuple[str, ...] = ()
-    acting_as: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = ()
-    resources: tuple[str, ...] = ()
-    namespaces: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    agents: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    codes: tuple[int, ...] = ()
-    outcome: str | None = None
-    """`allowed`, `refused` (401, 403 or forbidden), `failed` (allowed and 400 or above) or `ok`."""
-    audit_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    final_only: bool = False
-    limit: int = 100
-    newest_first: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One stored event. `raw` is its JSON as received."""
-
-    received_at: datetime
-    event_key: UUID
-    cluster: str
-    user: str
-    verb: str
-    resource: str
-    namespace: str
-    name: str
-    code: int
-    allowed: bool
-    stage: str
-    level: str
-    address: str
-    agent: str
-    acting_as: str
-    raw: bytes
+    node: Node
+    now: datetime
+    clusters: frozenset[str] | None = None
+    all_stages: bool = False
+    oldest_first: bool = False
 
     @property
-    def audit_id(self) -> str:
-        """The audit id as the event says: anybody can choose it."""
-        return self.event().auditID
-
-    def event(self) -> Event:
-        """This will decode the event again."""
-        # A pretty-printed event has line ends between its fields; inside texts JSON has none.
-        return decode_lines(self.raw.replace(b"\n", b" ")).events[0]
+    def final_only(self) -> bool:
+        return not self.all_stages and not asks_for(self.node, *_STAGED)
 
 
-_COLUMNS: Final = {
-    "verbs": (event.c.verb_id, Dimension.VERB),
-    "resources": (event.c.resource_id, Dimension.RESOURCE),
-    "namespaces": (event.c.namespace_id, Dimension.NAMESPACE),
-    "agents": (event.c.agent_id, Dimension.AGENT),
-    "addresses": (event.c.address_id, Dimension.ADDRESS),
-    "acting_as": (event.c.acting_id, Dimension.IMPERSONATED),
-}
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the events that answer. `cursor` leads on, None at the end; `read` counts raw events that were read to decide;
+    `cut` says that reading stopped at its bound before the page was full; `missing` is what never occurred: (field, text)."""
+
+    found: list[Found]
+    cursor: str | None
+    read: int = 0
+    cut: bool = False
+    missing: tuple[tuple[str, str], ...] = ()
 
 
-def search(connection: Connection, question: Question) -> list[Found]:
-    """This will return the events that answer the question, newest first unless asked otherwise, with their raw bytes."""
-    conditions = _conditions(connection, question)
-    if conditions is None:
-        return []
-    order = (event.c.received_at, event.c.event_key)
-    turned = [key.desc() for key in order] if question.newest_first else list(order)
-    statement = _rows().where(*conditions).order_by(*turned)
-    if question.audit_id is None:
-        return list(_with_raw(connection, connection.execute(statement.limit(question.limit)).all()))
-    # Anybody can choose ids with an equal checksum: the limit counts only what has the very id.
-    rows = connection.execute(statement).all()
-    same = (one for one in _with_raw(connection, rows) if one.audit_id == question.audit_id)
-    return list(islice(same, question.limit))
+def search_events(
+    connection: Connection, query: Asked, cursor: str | None = None, limit: int = 100, *, raw: bool = False
+) -> Page:
+    """This will return the next events that answer, newest first unless asked otherwise, with their raw bytes if wanted.
 
-
-def count(connection: Connection, question: Question) -> int:
-    """This will return how many events answer the question."""
-    conditions = _conditions(connection, question)
-    if conditions is None:
-        return 0
-    if question.audit_id is not None:
-        return len(search(connection, replace(question, limit=sys.maxsize)))
-    return int(connection.execute(select(func.count()).select_from(event).where(*conditions)).scalar_one())
-
-
-def evidence_of(connection: Connection, finding_id: UUID, limit: int) -> list[Found]:
-    """This will return the events behind a finding, oldest first, at most `limit`."""
-    # The cluster too: the same log kept in two clusters has the same keys in both.
-    about = finding.c.cluster_id == event.c.cluster_id
-    join = and_(evidence.c.received_at == event.c.received_at, evidence.c.event_key == event.c.event_key)
-    statement = (
-        _rows()
-        .join(evidence, join)
-        .join(finding, and_(finding.c.id == evidence.c.finding_id, about))
-        .where(evidence.c.finding_id == finding_id)
-        .order_by(event.c.received_at, event.c.event_key)
-        .limit(limit)
-    )
-    return list(_with_raw(connection, connection.execute(statement).all()))
-
-
-def evidence_in_window(
-    connection: Connection, entity_id: int, start: datetime, end: datetime, terms: frozenset[Term]
-) -> list[tuple[datetime, UUID]]:
-    """This will return (time, key) of an entity's events in [start, end) that add one of the terms, oldest first.
-
-    The events are decoded again, so that what counts as evidence is what counted in the window. At most the first 20,000
-    events of the window are looked at.
+    Raises UsageError for a cursor that is none.
     """
-    statement = (
-        select(event.c.received_at, event.c.event_key, event.c.chunk_id, event.c.ordinal)
-        .where(event.c.entity_id == entity_id, event.c.received_at >= start, event.c.received_at < end)
-        .order_by(event.c.received_at, event.c.event_key)
-        .limit(_MOST_IN_WINDOW)
-    )
-    rows = connection.execute(statement).all()
-    found: list[tuple[datetime, UUID]] = []
-    for place in sorted({(row.received_at.date(), row.chunk_id) for row in rows}):
-        raws = _raws(connection, {place})[place]
-        for row in rows:
-            if (row.received_at.date(), row.chunk_id) != place:
-                continue
-            decoded = decode_lines(raws[row.ordinal].replace(b"\n", b" "))
-            for one, shape in zip(decoded.events, decoded.shapes, strict=True):
-                if not terms.isdisjoint((*shape_terms(shape), *event_terms(one, shape))):
-                    found.append((row.received_at, row.event_key))
-    return sorted(found)
-
-
-def _rows() -> Select[tuple[object, ...]]:
-    return select(
-        event.c.received_at,
-        event.c.event_key,
-        cluster.c.name.label("cluster"),
-        entity.c.username,
-        event.c.chunk_id,
-        event.c.ordinal,
-        event.c.code,
-        event.c.stage,
-        event.c.level,
-        event.c.flags,
-        event.c.verb_id,
-        event.c.resource_id,
-        event.c.namespace_id,
-        event.c.name_id,
-        event.c.address_id,
-        event.c.agent_id,
-        event.c.acting_id,
-    ).select_from(
-        event.join(cluster, cluster.c.id == event.c.cluster_id).join(entity, entity.c.id == event.c.entity_id)
+    walk = Walk(connection, query)
+    if walk.deep:
+        return _read_through(walk, cursor, limit, raw)
+    taken = list(_first(walk.rows(_parse(cursor), limit + 1), limit + 1))
+    return Page(
+        _told(connection, taken[:limit], raw), _cursor(taken, limit), missing=tuple(walk.conditions.missing)
     )
 
 
-def _conditions(connection: Connection, question: Question) -> list[ColumnElement[bool]] | None:
-    """The WHERE clause; None when some text never occurred, so nothing can be found."""
-    conditions: list[ColumnElement[bool]] = []
-    if question.cluster is not None:
-        number = connection.execute(select(cluster.c.id).where(cluster.c.name == question.cluster)).scalar()
-        if number is None:
-            return None
-        conditions.append(event.c.cluster_id == number)
-    if question.since is not None:
-        conditions.append(event.c.received_at >= question.since)
-    if question.until is not None:
-        conditions.append(event.c.received_at < question.until)
-    wanted: list[tuple[ColumnElement[int], list[int]]] = []
-    if question.users:
-        wanted.append((event.c.entity_id, _entities(connection, question.users)))
-    for field, (column, dimension) in _COLUMNS.items():
-        if texts := getattr(question, field):
-            wanted.append((column, _terms(connection, dimension, texts)))
-            if field in _MAY_BE_NONE and "" in texts:
-                wanted[-1][1].append(0)
-    if question.names:
-        wanted.append((event.c.name_id, _names(connection, question.names)))
-    for asked, ids in wanted:
-        if not ids:
-            return None
-        conditions.append(asked.in_(ids))
-    if question.codes:
-        conditions.append(event.c.code.in_(question.codes))
-    if question.audit_id is not None:
-        crc = crc32(question.audit_id.encode("utf-8", "surrogatepass"))
-        conditions.append(event.c.audit_crc == (crc if crc < 2**31 else crc - 2**32))
-    if question.final_only:
-        conditions.append(event.c.flags.op("&")(FINAL) != 0)
-    if question.outcome is not None:
-        conditions.append(_OUTCOMES[question.outcome])
-    return conditions
+def _read_through(walk: Walk, cursor: str | None, limit: int, raw: bool) -> Page:
+    """Candidates are read until the page is full, none is left, or so many were read."""
+    kept: list[tuple[Row[Any], bytes]] = []
+    read = 0
+    last: Row[Any] | None = None
+    for row, text_of_it, answers in walk.judged(walk.rows(_parse(cursor), _BLOCK)):
+        read += 1
+        last = row
+        if answers:
+            kept.append((row, text_of_it))
+        if len(kept) == limit or read == MOST_READ:
+            break
+    else:
+        last = None
+    found = without_raw(walk.connection, [row for row, _ in kept])
+    if raw:
+        found = [replace(one, raw=text_of_it) for one, (_, text_of_it) in zip(found, kept, strict=True)]
+    cut = last is not None and len(kept) < limit
+    return Page(found, None if last is None else _written(last), read, cut, tuple(walk.conditions.missing))
 
 
-_ALLOWED: Final[ColumnElement[bool]] = event.c.flags.op("&")(ALLOWED) != 0
-_OUTCOMES: Final[dict[str, ColumnElement[bool]]] = {
-    "allowed": _ALLOWED,
-    "refused": event.c.flags.op("&")(ALLOWED) == 0,
-    "failed": and_(_ALLOWED, event.c.code >= 400),
-    "ok": and_(_ALLOWED, event.c.code < 400),
-}
-_MAY_BE_NONE: Final = frozenset({"namespaces"})
-"""Fields in which an empty text asks for events without one: cluster-scoped objects and paths."""
-OUTCOMES: Final = tuple(_OUTCOMES)
+def count_events(connection: Connection, query: Asked, most: int = MOST_READ) -> tuple[int, bool]:
+    """This will return how many events answer, and whether that is all of them: where raw events must be read, at most so many
+    are."""
+    walk = Walk(connection, query)
+    if not walk.deep:
+        return walk.count(), True
+    total = 0
+    for number, (_, _, answers) in enumerate(walk.judged(walk.rows(None, _BLOCK))):
+        if number == most:
+            return total, False
+        total += answers
+    return total, True
 
 
-def _like(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%")
-
-
-def _terms(connection: Connection, dimension: Dimension, texts: Sequence[str]) -> list[int]:
-    of_kind = term.c.dimension == int(dimension)
-    networks = [text for text in texts if "/" in text] if dimension is Dimension.ADDRESS else []
-    others = [text for text in texts if text not in networks]
-    found = _ids(connection, term.c.id, term.c.value, others, of_kind) if others else []
-    return found + (_within(connection, networks, of_kind) if networks else [])
-
-
-def _within(connection: Connection, networks: Sequence[str], of_kind: ColumnElement[bool]) -> list[int]:
-    """Compared here: an address is what an event says, and PostgreSQL would refuse the question for one that is none."""
-    wanted = [_network(text) for text in networks]
-    rows = connection.execute(select(term.c.id, term.c.value).where(of_kind))
-    return [
-        int(number)
-        for number, value in rows
-        if (address := _address(str(value))) is not None and any(address in one for one in wanted)
-    ]
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text, strict=False)
-    except ValueError as wrong:
-        raise UsageError(f"{text} is no network.", hint="Write it as 10.1.0.0/16 or fd00::/8.") from wrong
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _names(connection: Connection, names: Sequence[str]) -> list[int]:
-    """NAME terms hold "resource namespace/name"; neither of the first two can hold what parts them, a name can hold anything."""
-    name = func.substring(term.c.value, "^[^ ]* [^/]*/(.*)$")
-    rough = or_(*(term.c.value.like(_like(f"* */{one}"), escape="\\") for one in names))
-    return _ids(connection, term.c.id, name, names, term.c.dimension == int(Dimension.NAME), rough)
-
-
-def _entities(connection: Connection, texts: Sequence[str]) -> list[int]:
-    return _ids(connection, entity.c.id, entity.c.username, texts)
-
-
-def _ids(
+def one_event(
     connection: Connection,
-    number: ColumnElement[int],
-    value: ColumnElement[str],
-    texts: Sequence[str],
-    *also: ColumnElement[bool],
-) -> list[int]:
-    exact = [storable(text) for text in texts if "*" not in text]
-    patterns = [text for text in texts if "*" in text]
-    either = [value.in_(exact)] if exact else []
-    either += [value.like(_like(pattern), escape="\\") for pattern in patterns]
-    return [int(one) for one in connection.execute(select(number).where(*also, or_(*either))).scalars()]
-
-
-def _with_raw(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> Iterator[Found]:
-    for start in range(0, len(rows), _AT_ONCE):
-        part = rows[start : start + _AT_ONCE]
-        texts = _texts(connection, part)
-        raws = _raws(connection, {(row.received_at.date(), row.chunk_id) for row in part})
-        for row in part:
-            _, _, name = texts.get(row.name_id, "").partition(" ")
-            yield Found(
-                received_at=row.received_at,
-                event_key=row.event_key,
-                cluster=row.cluster,
-                user=row.username,
-                verb=texts.get(row.verb_id, ""),
-                resource=texts.get(row.resource_id, ""),
-                namespace=texts.get(row.namespace_id, ""),
-                name=name.partition("/")[2],
-                code=row.code,
-                allowed=bool(row.flags & ALLOWED),
-                stage=STAGES[row.stage],
-                level=LEVELS[row.level],
-                address=texts.get(row.address_id, ""),
-                agent=texts.get(row.agent_id, ""),
-                acting_as=texts.get(row.acting_id, ""),
-                raw=raws[row.received_at.date(), row.chunk_id][row.ordinal],
-            )
-
-
-def _texts(connection: Connection, rows: Iterable[Row[tuple[object, ...]]]) -> dict[int, str]:
-    columns = ("verb_id", "resource_id", "namespace_id", "name_id", "address_id", "agent_id", "acting_id")
-    ids = {getattr(row, column) for row in rows for column in columns}
-    found = connection.execute(select(term.c.id, term.c.value).where(term.c.id.in_(ids - {0})))
-    return {int(number): str(value) for number, value in found}
-
-
-def _raws(connection: Connection, chunks: set[tuple[date, int]]) -> dict[tuple[date, int], list[bytes]]:
-    if not chunks:
-        return {}
-    statement = select(chunk.c.day, chunk.c.id, chunk.c.data).where(
-        tuple_(chunk.c.day, chunk.c.id).in_(chunks)
+    cluster_name: str,
+    received_at: datetime,
+    key: UUID,
+    clusters: frozenset[str] | None = None,
+) -> Found | None:
+    """This will return one event with its raw bytes, by the cluster, time and key that every found event has; None when there is
+    no such event in sight."""
+    if clusters is not None and cluster_name not in clusters:
+        return None
+    statement = rows().where(
+        cluster.c.name == cluster_name, event.c.received_at == received_at, event.c.event_key == key
     )
-    return {(day, number): unpack_chunk(bytes(data)) for day, number, data in connection.execute(statement)}
+    return next(with_raw(connection, connection.execute(statement).all()), None)
+
+
+class Walk:
+    """The rows that may answer one question, from one end of time to the other."""
+
+    def __init__(self, connection: Connection, query: Asked) -> None:
+        self.connection = connection
+        self.query = query
+        self.conditions = Conditions(connection, query.now)
+        self.deep = [leaf for leaf in leaves(query.node) if is_deep(leaf)]
+        # Numbers stand for texts in what follows: a plan made for any number would be a bad one for most.
+        connection.execute(text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"))
+        self._clusters = self._in_sight()
+        final = event.c.flags.op("&")(FINAL) != 0 if query.final_only else true()
+        self.condition = and_(
+            true(), *(self.conditions.upper(part) for part in _besides_time(query.node)), final
+        )
+        # What rows tell is asked of the database, once, also where raw events have the last word.
+        self._told = [leaf for leaf in leaves(query.node) if not is_deep(leaf)] if self.deep else []
+        self._named = {leaf: f"told_{place}" for place, leaf in enumerate(dict.fromkeys(self._told))}
+
+    def extent(self) -> tuple[datetime, datetime] | None:
+        """This will return the first and last time of the events within the question's times and clusters; None for none."""
+        within = bounds(self.query.node, self.query.now)
+        first: list[datetime] = []
+        last: list[datetime] = []
+        for number in self._clusters:
+            asked = select(func.min(event.c.received_at), func.max(event.c.received_at)).where(
+                event.c.cluster_id == number, *_within(within.since, within.until)
+            )
+            low, high = self.connection.execute(asked).one()
+            if low is not None:
+                first.append(low)
+                last.append(high)
+        return (min(first), max(last)) if first else None
+
+    def rows(self, after: tuple[datetime, UUID, int] | None, at_once: int) -> Iterator[Row[Any]]:
+        """This will yield rows that may answer, in order, those after a place; at most `at_once` are fetched at a time."""
+        extent = self.extent()
+        if extent is None:
+            return
+        place = after
+        for low, high in self._slices(extent, after):
+            while True:
+                page = self._page(low, high, place, at_once)
+                yield from page
+                if len(page) < at_once:
+                    break
+                place = page[-1].received_at, page[-1].event_key, page[-1].cluster_id
+
+    def count(self) -> int:
+        """This will count the rows that may answer."""
+        within = bounds(self.query.node, self.query.now)
+        statement = select(func.count()).select_from(event)
+        statement = statement.where(self.condition, self._mine(), *_within(within.since, within.until))
+        return int(self.connection.execute(statement).scalar_one())
+
+    def by_bucket(self, bucket: Any, since: datetime, until: datetime) -> Sequence[Row[Any]]:
+        """This will count the rows that may answer by an expression over them, within [since, until)."""
+        statement = select(bucket.label("bucket"), func.count().label("events")).select_from(event)
+        statement = statement.where(self.condition, self._mine(), *_within(since, until)).group_by(bucket)
+        return self.connection.execute(statement).all()
+
+    def judged(self, walked: Iterator[Row[Any]]) -> Iterator[tuple[Row[Any], bytes, bool]]:
+        """This will yield each row with its raw bytes and whether the event answers, now that it is read."""
+        for part in in_parts(walked):
+            for row, raw in zip(part, raws_of(self.connection, part), strict=True):
+                yield row, raw, self._holds(row, raw)
+
+    def _holds(self, row: Row[Any], raw: bytes) -> bool:
+        decoded = decode_lines(raw.replace(b"\n", b" "))
+
+        def known(leaf: Leaf) -> bool:
+            return bool(getattr(row, self._named[leaf]))
+
+        return any(
+            holds(self.query.node, known, one, shape, raw)
+            for one, shape in zip(decoded.events, decoded.shapes, strict=True)
+        )
+
+    def _in_sight(self) -> list[int]:
+        """The clusters that may be seen and that the question does not rule out."""
+        asked = self.query.node.nodes if isinstance(self.query.node, And) else (self.query.node,)
+        named = [one.patterns for one in asked if isinstance(one, Text) and one.field == "cluster"]
+        rows = self.connection.execute(select(cluster.c.id, cluster.c.name).order_by(cluster.c.id))
+        return [
+            number
+            for number, name in rows
+            if (self.query.clusters is None or name in self.query.clusters)
+            and all(any(one.matches(name) for one in patterns) for patterns in named)
+        ]
+
+    def _mine(self) -> Condition:
+        return event.c.cluster_id.in_(self._clusters)
+
+    def _slices(
+        self, extent: tuple[datetime, datetime], after: tuple[datetime, UUID, int] | None
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """[low, high) one after the other, the first a minute long and each eight times as long as the one before."""
+        first, end = extent[0], extent[1] + _MICROSECOND
+        length = _FIRST_SLICE
+        if self.query.oldest_first:
+            low = max(first, after[0]) if after else first
+            while low < end:
+                high = min(low + length, end)
+                yield low, high
+                low, length = high, length * _GROWS
+            return
+        high = min(end, after[0] + _MICROSECOND) if after else end
+        while high > first:
+            low = max(high - length, first)
+            yield low, high
+            high, length = low, length * _GROWS
+
+    def _page(
+        self, low: datetime, high: datetime, after: tuple[datetime, UUID, int] | None, most: int
+    ) -> Sequence[Row[Any]]:
+        keys = (event.c.received_at, event.c.event_key, event.c.cluster_id)
+        statement = rows().add_columns(
+            *(self.conditions.leaf(leaf).label(name) for leaf, name in self._named.items())
+        )
+        # In this order: rows are compared left to right, and what is asked for tells most of them apart.
+        statement = statement.where(self.condition, self._mine(), *_within(low, high))
+        if after is not None:
+            place = tuple_(*keys)
+            statement = statement.where(place > after if self.query.oldest_first else place < after)
+        order = keys if self.query.oldest_first else tuple(key.desc() for key in keys)
+        return self.connection.execute(statement.order_by(*order).limit(most)).all()
+
+
+def _besides_time(node: Node) -> list[Node]:
+    """What is asked together, without what `bounds` says completely: each row is held to these anyway, and a million rows more
+    comparisons are felt."""
+    parts = node.nodes if isinstance(node, And) else (node,)
+    return [part for part in parts if not (isinstance(part, When) and len(part.periods) == 1)]
+
+
+def _within(since: datetime | None, until: datetime | None) -> list[Condition]:
+    found: list[Condition] = []
+    if since is not None:
+        found.append(event.c.received_at >= since)
+    if until is not None:
+        found.append(event.c.received_at < until)
+    return found
+
+
+def _first(walked: Iterator[Row[Any]], most: int) -> Iterator[Row[Any]]:
+    for number, row in enumerate(walked, 1):
+        yield row
+        if number == most:
+            return
+
+
+def _told(connection: Connection, taken: Sequence[Row[Any]], raw: bool) -> list[Found]:
+    return list(with_raw(connection, taken)) if raw else without_raw(connection, taken)
+
+
+def _cursor(taken: Sequence[Row[Any]], limit: int) -> str | None:
+    return _written(taken[limit - 1]) if len(taken) > limit > 0 else None
+
+
+def _written(row: Row[Any]) -> str:
+    return f"{microseconds(row.received_at)}-{row.event_key.hex}-{row.cluster_id}"
+
+
+def _parse(cursor: str | None) -> tuple[datetime, UUID, int] | None:
+    if cursor is None:
+        return None
+    try:
+        moment, key, number = cursor.rsplit("-", 2)
+        return EPOCH + timedelta(microseconds=int(moment)), UUID(hex=key), int(number)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            "This cursor is none.", hint="Take it from the answer before, or leave it out to begin."
+        ) from None

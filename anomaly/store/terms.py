@@ -101,3 +101,13 @@ def vocabulary(connection: psycopg.Connection[tuple[object, ...]]) -> Vocabulary
         return Vocabulary(
             (int(str(number)), int(str(dimension)), str(text)) for number, dimension, text in cursor
         )
+
+
+def terms_from(
+    connection: psycopg.Connection[tuple[object, ...]], first: int
+) -> list[tuple[int, Dimension, str]]:
+    """This will return the terms whose id is `first` or higher, by id: what came since a vocabulary was loaded."""
+    rows = connection.execute(
+        "SELECT id, dimension, value FROM anomaly.term WHERE id >= %s ORDER BY id", [first]
+    )
+    return [(int(str(number)), Dimension(int(str(kind))), str(text)) for number, kind, text in rows]

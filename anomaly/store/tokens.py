@@ -1,4 +1,4 @@
-"""Tokens: who may send for a cluster. Only their SHA-256 is kept, so a copy of the database opens no door.
+"""Tokens: what programs show to be let in. Only their SHA-256 is kept, so a copy of the database opens no door.
 
 A token is `anomaly_`, 43 characters of chance (256 bits) and 6 of CRC-32: scanners of repositories recognise it, and a
 mistyped one is refused without asking the database. A fast hash is right here: chance of 256 bits cannot be guessed, and
@@ -11,48 +11,59 @@ import hashlib
 import re
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 from zlib import crc32
 
-from sqlalchemy import Connection, select, update
+import sqlalchemy
+from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from anomaly.errors import NotFound
-from anomaly.store.tables import cluster, token
+from anomaly.errors import NotFound, UsageError
+from anomaly.rights import Right, granted
+from anomaly.store.tables import cluster, token, token_cluster
 
 PREFIX: Final = "anomaly_"
 _ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _CHANCE, _CHECK = 43, 6
 _SHAPE: Final = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_CHANCE + _CHECK}}}", re.ASCII)
+_LONGEST_NAME: Final = 100
 
 
-class Scope(StrEnum):
-    """What a token may do."""
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token is made for. `clusters` by id; None means every cluster, those that come later too."""
 
-    INGEST = "ingest"
+    name: str
+    scopes: frozenset[Right]
+    clusters: frozenset[int] | None
+    expires_at: datetime | None = None
+    created_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whoever shows a valid token."""
+    """Whoever shows a valid token. `clusters` maps names to ids; None means every cluster."""
 
     token_id: int
-    cluster_id: int
-    cluster: str
-    scope: Scope
+    name: str
+    rights: frozenset[Right]
+    clusters: Mapping[str, int] | None
     expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of a token; never the token itself."""
+    """What is known of a token; never the token itself. `clusters` None means every cluster."""
 
     id: int
-    scope: Scope
+    name: str
+    scopes: tuple[Right, ...]
+    clusters: tuple[str, ...] | None
     created_at: datetime
+    created_by: str
     expires_at: datetime | None
     revoked_at: datetime | None
 
@@ -83,34 +94,65 @@ def digest_of(text: str) -> bytes:
 
 def issue(connection: Connection, cluster_id: int, expires_at: datetime | None = None) -> str:
     """This will make a token that may send events of the cluster and return it; it can never be shown again."""
+    return make(connection, Grant("", frozenset({Right.INGEST}), frozenset({cluster_id}), expires_at))[1]
+
+
+def make(connection: Connection, grant: Grant) -> tuple[int, str]:
+    """This will make a token and return its number and the token, which can never be shown again.
+
+    Raises UsageError when it would allow nothing, or its name is longer than 100 characters.
+    """
+    if not grant.scopes:
+        raise UsageError("A token needs a scope.", hint=f"Scopes are {', '.join(Right)}.")
+    if grant.clusters is not None and not grant.clusters:
+        raise UsageError("A token needs a cluster.", hint="Name one or more, or ask for every cluster.")
+    if len(grant.name) > _LONGEST_NAME:
+        raise UsageError(f"The name of a token has at most {_LONGEST_NAME} characters.")
     made = new_token()
-    connection.execute(
-        token.insert().values(
-            cluster_id=cluster_id, digest=digest_of(made), scope=Scope.INGEST, expires_at=expires_at
+    # Where a release before this one reads tokens; it would not understand any others.
+    only = next(iter(grant.clusters or ())) if _is_for_a_webhook(grant) else None
+    number = connection.execute(
+        token.insert()
+        .values(
+            cluster_id=only,
+            every_cluster=grant.clusters is None,
+            name=grant.name,
+            digest=digest_of(made),
+            scope=",".join(sorted(grant.scopes)),
+            expires_at=grant.expires_at,
+            created_by=grant.created_by,
         )
-    )
-    return made
+        .returning(token.c.id)
+    ).scalar_one()
+    if only is None and grant.clusters:
+        connection.execute(
+            token_cluster.insert(),
+            [{"token_id": number, "cluster_id": one} for one in sorted(grant.clusters)],
+        )
+    return int(number), made
 
 
 def holder_of(connection: Connection, digest: bytes, now: datetime) -> Holder | None:
     """This will return who shows this token; None if it is unknown, revoked, or expired at `now`."""
     row = connection.execute(
-        select(token.c.id, cluster.c.id, cluster.c.name, token.c.scope, token.c.expires_at)
-        .join(cluster, cluster.c.id == token.c.cluster_id)
-        .where(token.c.digest == digest, token.c.revoked_at.is_(None))
+        _tokens().where(token.c.digest == digest, token.c.revoked_at.is_(None))
     ).one_or_none()
-    if row is None or (row[4] is not None and row[4] <= now):
+    if row is None or (row.expires_at is not None and row.expires_at <= now):
         return None
-    return Holder(row[0], row[1], row[2], Scope(row[3]), row[4])
+    clusters = None if row.every_cluster else dict(zip(row.names, row.ids, strict=True))
+    return Holder(row.id, row.name, granted(_scopes(row.scope)), clusters, row.expires_at)
 
 
-def list_tokens(connection: Connection, cluster_id: int) -> Sequence[Token]:
-    """This will return every token that the cluster ever had, newest first."""
-    columns = (token.c.id, token.c.scope, token.c.created_at, token.c.expires_at, token.c.revoked_at)
-    rows = connection.execute(
-        select(*columns).where(token.c.cluster_id == cluster_id).order_by(token.c.id.desc())
-    )
-    return [Token(row[0], Scope(row[1]), *row[2:]) for row in rows]
+def list_tokens(
+    connection: Connection, cluster_id: int | None = None, only: int | None = None
+) -> Sequence[Token]:
+    """This will return every token there ever was, newest first; of one cluster: those its webhook may use and no other may."""
+    wanted = _tokens()
+    if cluster_id is not None:
+        wanted = wanted.where(token.c.cluster_id == cluster_id)
+    if only is not None:
+        wanted = wanted.where(token.c.id == only)
+    return [_token(row) for row in connection.execute(wanted.order_by(token.c.id.desc()))]
 
 
 def revoke(
@@ -136,6 +178,74 @@ def revoke(
         wanted.append(token.c.id != keep)
     ended = connection.execute(update(token).where(*wanted).values(revoked_at=now).returning(token.c.id))
     return len(ended.all())
+
+
+def one_token(connection: Connection, number: int) -> Token:
+    """This will return what is known of a token. Raises NotFound."""
+    # Larger numbers than the column holds would be an error of the database's.
+    found = list_tokens(connection, only=number) if 0 < number < 2**31 else []
+    if not found:
+        raise no_token(number)
+    return found[0]
+
+
+def no_token(number: int) -> NotFound:
+    """This will return the error for a token that is not there, or that whoever asks must not learn of."""
+    return NotFound(f"There is no token number {number}.", hint="`anomaly token list` shows them.")
+
+
+def revoke_token(connection: Connection, number: int, now: datetime) -> bool:
+    """This will end a token of any kind; false if it was revoked before. Raises NotFound."""
+    one_token(connection, number)
+    ended = connection.execute(
+        update(token).where(token.c.id == number, token.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
+    return ended.rowcount > 0
+
+
+def _tokens() -> Select[tuple[object, ...]]:
+    """Each token with the ids and names of its clusters, whichever way they are kept."""
+    named = select(token_cluster.c.token_id, token_cluster.c.cluster_id).union_all(
+        select(token.c.id, token.c.cluster_id).where(token.c.cluster_id.is_not(None))
+    )
+    of = named.subquery()
+
+    def gathered(column: sqlalchemy.Column[object]) -> sqlalchemy.ScalarSelect[object]:
+        ordered = sqlalchemy.func.array_agg(aggregate_order_by(column, cluster.c.name))
+        return (
+            select(sqlalchemy.func.coalesce(ordered, sqlalchemy.literal_column("'{}'")))
+            .select_from(of.join(cluster, cluster.c.id == of.c.cluster_id))
+            .where(of.c.token_id == token.c.id)
+            .correlate(token)
+            .scalar_subquery()
+        )
+
+    return select(
+        token.c.id,
+        token.c.name,
+        token.c.scope,
+        token.c.every_cluster,
+        gathered(cluster.c.id).label("ids"),
+        gathered(cluster.c.name).label("names"),
+        token.c.created_at,
+        token.c.created_by,
+        token.c.expires_at,
+        token.c.revoked_at,
+    )
+
+
+def _token(row: Row[tuple[object, ...]]) -> Token:
+    clusters = None if row.every_cluster else tuple(row.names)
+    times = (row.created_at, row.created_by, row.expires_at, row.revoked_at)
+    return Token(row.id, row.name, _scopes(row.scope), clusters, *times)
+
+
+def _is_for_a_webhook(grant: Grant) -> bool:
+    return grant.scopes == {Right.INGEST} and grant.clusters is not None and len(grant.clusters) == 1
+
+
+def _scopes(text: str) -> tuple[Right, ...]:
+    return tuple(Right(one) for one in text.split(","))
 
 
 def _check(chance: str) -> str:

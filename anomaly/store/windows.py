@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from psycopg import sql
 
 from anomaly.errors import SettingsInvalid
@@ -19,6 +20,8 @@ from anomaly.windows.vocabulary import Vocabulary
 from anomaly.windows.window import RECORD, Windows, merge
 
 Connection = psycopg.Connection[tuple[object, ...]]
+Key = tuple[int, datetime, int]
+"""Entity, start and cluster of a window."""
 _FOLD_AT_ONCE: Final = 20_000
 _BLOCK: Final = 20_000
 WINDOWS_AT_ONCE: Final = 65_536
@@ -49,24 +52,50 @@ def fold_parts(connection: Connection, most: int = _FOLD_AT_ONCE) -> int:
             [most],
         )
         parts = cursor.fetchall()
-        grouped: dict[tuple[int, datetime, int], list[bytes]] = {}
+        grouped: dict[Key, list[bytes]] = {}
         for entity_id, start_at, cluster_id, histogram in parts:
             assert isinstance(start_at, datetime) and isinstance(histogram, bytes)
             grouped.setdefault((int(str(entity_id)), start_at, int(str(cluster_id))), []).append(histogram)
-        for (entity_id, start_at, cluster_id), histograms in sorted(grouped.items()):
-            # Two folders may add to one window: the row is taken first, so that neither loses what the other adds.
-            cursor.execute(
-                "INSERT INTO anomaly.entity_window (entity_id, start_at, cluster_id, histogram) VALUES (%s, %s, %s, '')"
-                " ON CONFLICT (entity_id, start_at) DO UPDATE SET scored_at = NULL RETURNING histogram",
-                [entity_id, start_at, cluster_id],
-            )
-            (stored,) = cursor.fetchone() or (b"",)
-            assert isinstance(stored, bytes)
-            cursor.execute(
-                "UPDATE anomaly.entity_window SET histogram = %b WHERE entity_id = %b AND start_at = %b",
-                [merge([stored, *histograms]), entity_id, start_at],
-            )
+        if grouped:
+            _add_to_windows(cursor, dict(sorted(grouped.items())))
         return len(parts)
+
+
+def _add_to_windows(
+    cursor: psycopg.Cursor[tuple[object, ...]], grouped: Mapping[Key, Sequence[bytes]]
+) -> None:
+    """Add histograms to windows, sorted by key. In three statements however many there are: under a load each second brings a
+    thousand, and asking for one after the other took most of the time in which they are to be judged.
+
+    Two folders may add to one window: its row is there and taken before it is read, so that neither loses what the other adds, and
+    all take the rows in one order.
+    """
+    entities, starts, clusters = (list(column) for column in zip(*grouped, strict=True))
+    cursor.execute(
+        "INSERT INTO anomaly.entity_window (entity_id, start_at, cluster_id, histogram)"
+        " SELECT e, s, c, '' FROM unnest(%s::int[], %s::timestamptz[], %s::smallint[]) AS new (e, s, c) ORDER BY e, s"
+        " ON CONFLICT (entity_id, start_at) DO NOTHING",
+        [entities, starts, clusters],
+    )
+    cursor.execute(
+        "SELECT w.entity_id, w.start_at, w.histogram FROM anomaly.entity_window w"
+        " JOIN unnest(%b::int[], %b::timestamptz[]) AS asked (e, s) ON w.entity_id = asked.e AND w.start_at = asked.s"
+        " ORDER BY w.entity_id, w.start_at FOR UPDATE OF w",
+        [entities, starts],
+        binary=True,
+    )
+    stored = {(entity_id, start_at): histogram for entity_id, start_at, histogram in cursor.fetchall()}
+    merged = []
+    for (entity_id, start_at, _), histograms in grouped.items():
+        there = stored[entity_id, start_at]
+        assert isinstance(there, bytes)
+        merged.append(merge([there, *histograms]))
+    cursor.execute(
+        "UPDATE anomaly.entity_window w SET histogram = n.h, scored_at = NULL"
+        " FROM unnest(%b::int[], %b::timestamptz[], %b::bytea[]) AS n (e, s, h)"
+        " WHERE w.entity_id = n.e AND w.start_at = n.s",
+        [entities, starts, merged],
+    )
 
 
 def fold_all(connection: Connection) -> int:
@@ -104,8 +133,29 @@ class Span:
         return sql.SQL(" AND ").join(found)
 
 
+def known_windows(connection: Connection, span: Span, span_us: int, words: Vocabulary) -> Windows | None:
+    """This will read few windows, folded or not, with a vocabulary that is there already; None when it does not cover them."""
+    who, starts, blobs = unsorted_windows(connection, span)
+    records = np.frombuffer(b"".join(blobs), dtype=RECORD)
+    if len(records) and int(records["term"].max()) >= words.size:
+        return None
+    return Windows.of(words, who, starts, blobs, span_us)
+
+
+def unsorted_windows(connection: Connection, span: Span) -> tuple[list[int], list[int], list[bytes]]:
+    """This will read windows, folded or not, as parallel lists: entity, start in microseconds, packed histogram. Parts of one
+    window stand apart."""
+    who, starts, blobs = [], [], []
+    for entity, start, blob in _rows(connection, span):
+        who.append(entity)
+        starts.append(start)
+        blobs.append(blob)
+    return who, starts, blobs
+
+
 def read_windows(connection: Connection, span: Span, span_us: int) -> Windows:
-    """This will read windows, folded or not, with the vocabulary they need. Sorted by entity, then start.
+    """This will read windows, folded or not, with the vocabulary they need. Sorted by the entity's name, then start: numbers of
+    entities follow the order in which they came, and what is drawn, sampled or cut must not.
 
     `span_us` is the length of a window in microseconds. Memory: about 17 bytes a histogram entry, and that of one block.
     """
@@ -120,32 +170,39 @@ def window_blocks(
     connection: Connection, span: Span, span_us: int, most: int = WINDOWS_AT_ONCE
 ) -> Iterator[Windows]:
     """This will read windows as `read_windows` does, all of an entity in one block, about `most` windows in each, in order of
-    entities. The vocabulary of a block covers it and the blocks before."""
+    the entities' names. The vocabulary of a block covers it and the blocks before."""
     words: Vocabulary | None = None
     for entities in _batches(connection, span, most):
-        starts, who, blobs = [], [], []
-        for entity, start, blob in _rows(connection, replace(span, entity_ids=entities)):
-            who.append(entity)
-            starts.append(start)
-            blobs.append(blob)
+        who, starts, blobs = unsorted_windows(connection, replace(span, entity_ids=entities))
+        owner, begun = np.array(who, dtype=np.int64), np.array(starts, dtype=np.int64)
+        rank = _places(owner, entities)
+        order = np.lexsort((begun, rank))
+        blobs = [blobs[place] for place in order.tolist()]
         lengths = np.fromiter(map(len, blobs), dtype=np.int64, count=len(blobs)) // RECORD.itemsize
         records = np.frombuffer(b"".join(blobs), dtype=RECORD)
         blobs.clear()
         # Terms are kept before the windows that hold them, so a vocabulary loaded after the windows covers them.
         if words is None or (len(records) and int(records["term"].max()) >= words.size):
             words = vocabulary(connection)
-        owner, begun = np.array(who, dtype=np.int64), np.array(starts, dtype=np.int64)
-        yield Windows.from_records(words, owner, begun, lengths, records, span_us)
+        yield Windows.from_records(words, owner[order], begun[order], lengths, records, span_us, rank[order])
+
+
+def _places(owner: NDArray[np.int64], entities: tuple[int, ...]) -> NDArray[np.int64]:
+    """Where each owner stands among the entities."""
+    known = np.array(entities, dtype=np.int64)
+    order = np.argsort(known)
+    return np.asarray(order[np.searchsorted(known[order], owner)], dtype=np.int64)
 
 
 def _batches(connection: Connection, span: Span, most: int) -> Iterator[tuple[int, ...]]:
-    """Entities in groups that have about `most` windows together."""
+    """Entities in groups that have about `most` windows together, by name."""
     counted = connection.execute(
         sql.SQL(
             "SELECT entity_id, sum(n)::bigint FROM ("
             " SELECT entity_id, count(*) AS n FROM anomaly.entity_window WHERE {} GROUP BY 1"
             " UNION ALL SELECT entity_id, count(*) FROM anomaly.window_part WHERE {} GROUP BY 1"
-            ") AS counted GROUP BY 1 ORDER BY 1"
+            ") AS counted LEFT JOIN anomaly.entity ON entity.id = entity_id"
+            ' GROUP BY entity_id, username ORDER BY username COLLATE "C", entity_id'
         ).format(span.conditions(), span.conditions())
     ).fetchall()
     batch: list[int] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Final
+from typing import Final, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -13,20 +13,25 @@ from psycopg import errors
 from anomaly.errors import DatabaseUnavailable
 from anomaly.events.decode import Decoded
 from anomaly.findings.gather import Match
+from anomaly.redaction import Redactor
 from anomaly.rules import RuleSet
 from anomaly.store.batch import Batch, BatchMaker
 from anomaly.store.believable import believable_now
+from anomaly.store.door import NOTHING_LEFT, Left, keep_left
 from anomaly.store.events import day_numbers, day_of, keep_events
 from anomaly.store.evidence import keep_matches, matches_of
 from anomaly.store.exceptions import cluster_names, load_exceptions
 from anomaly.store.firsts import Sightings
+from anomaly.store.intake import Sent, keep_account
 from anomaly.store.matches import keep_correlated, watched
 from anomaly.store.partitions import make_partitions
 from anomaly.store.quarantine import keep_rejects
+from anomaly.store.redactions import count_redactions
 from anomaly.store.windows import claim_span, keep_parts
 from anomaly.windows.fold import fold
 
 Connection = psycopg.Connection[tuple[object, ...]]
+Answer = TypeVar("Answer")
 _ATTEMPTS: Final = 6
 _ALONE: Final = 0x616E6F6E
 _PASSING: Final = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
@@ -46,21 +51,26 @@ NOT_THE_INPUT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Decoded input of one cluster, with the name of where it came from."""
+    """Decoded input of one cluster, with the name of where it came from. `sent` are the batches it came in, for the account."""
 
     cluster_id: int
     source: str
     decoded: Decoded
+    sent: tuple[Sent, ...] = ()
+    left: Left = NOTHING_LEFT
+    """What a policy at our door left out of it, for the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an input: events now kept, duplicates of kept ones, inputs put into quarantine, rule matches."""
+    """What became of an input: events now kept, duplicates of kept ones, inputs put into quarantine, rule matches, and events that
+    a policy at our door dropped."""
 
     kept: int = 0
     duplicates: int = 0
     quarantined: int = 0
     matches: int = 0
+    dropped: int = 0
 
     def __add__(self, other: Receipt) -> Receipt:
         return Receipt(
@@ -68,17 +78,27 @@ class Receipt:
             self.duplicates + other.duplicates,
             self.quarantined + other.quarantined,
             self.matches + other.matches,
+            self.dropped + other.dropped,
         )
 
 
 class Writer:
     """Writes batches through one connection. Not safe to share between threads: each thread has its own."""
 
-    def __init__(self, connect: Callable[[], Connection], rules: RuleSet, span_us: int) -> None:
-        """`connect` opens a connection that is not in autocommit mode; it is called again when the server went away."""
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        rules: RuleSet,
+        span_us: int,
+        redactor: Redactor | None = None,
+    ) -> None:
+        """`connect` opens a connection that is not in autocommit mode; it is called again when the server went away.
+
+        Everything written passes `redactor`, the default one unless said.
+        """
         self._connect = connect
         self._connection: Connection | None = None
-        self._maker = BatchMaker(rules)
+        self._maker = BatchMaker(rules, redactor)
         self._rules = rules
         self._firsts = Sightings()
         self._span_us = span_us
@@ -113,6 +133,17 @@ class Writer:
                 self._abandon(connection)
                 raise
         raise AssertionError("unreachable")
+
+    def ask(self, question: Callable[[Connection], Answer]) -> Answer:
+        """This will put a question to the database by the writer's own connection, in a transaction that is ended."""
+        connection = self._opened()
+        try:
+            found = question(connection)
+            connection.rollback()
+        except BaseException:
+            self._abandon(connection)
+            raise
+        return found
 
     def close(self) -> None:
         """This will give the connection back."""
@@ -150,7 +181,7 @@ class Writer:
         if alone:
             # Who met a deadlock queues up with all others who did: they cannot meet each other again.
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ALONE])
-        receipts = self._keep(connection, batches, [arrival.source for arrival in arrivals])
+        receipts = self._keep(connection, batches, arrivals)
         if also is not None:
             also(connection, receipts)
         connection.commit()
@@ -172,7 +203,9 @@ class Writer:
         self._days |= wanted
         return batches
 
-    def _keep(self, connection: Connection, batches: list[Batch], sources: list[str]) -> list[Receipt]:
+    def _keep(
+        self, connection: Connection, batches: list[Batch], arrivals: Sequence[Arrival]
+    ) -> list[Receipt]:
         """Table by table over all batches: every writer takes its locks in one order, so none waits in a circle."""
         new = [keep_events(connection, batch) for batch in batches]
         matched = [0] * len(batches)
@@ -186,12 +219,24 @@ class Writer:
             fired = [list(matches_of(batch, kept)) for batch, kept in zip(batches, new, strict=True)]
             if any(fired):
                 self._judge(cursor, batches, fired, matched)
-            for batch, source in zip(batches, sources, strict=True):
+            for batch, arrival in zip(batches, arrivals, strict=True):
                 if batch.rejects:
-                    keep_rejects(cursor, batch.cluster_id, source, batch.rejects)
+                    keep_rejects(cursor, batch.cluster_id, arrival.source, batch.rejects, batch.received)
+            came = [(one.source, one.sent, one.left.live) for one in arrivals]
+            keep_account(cursor, batches, came, new)
+            # Last, because all writers of a cluster add to the same few rows.
+            for batch, kept in zip(batches, new, strict=True):
+                count_redactions(cursor, batch, kept)
+            keep_left(cursor, [(one.cluster_id, one.left) for one in arrivals])
         return [
-            Receipt(int(kept.sum()), batch.n - int(kept.sum()), len(batch.rejects), matches)
-            for batch, kept, matches in zip(batches, new, matched, strict=True)
+            Receipt(
+                int(kept.sum()),
+                batch.n - int(kept.sum()),
+                len(batch.rejects),
+                matches,
+                arrival.left.dropped,
+            )
+            for batch, kept, matches, arrival in zip(batches, new, matched, arrivals, strict=True)
         ]
 
     def _judge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     DateTime,
     ForeignKey,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.sql import func
 
@@ -30,7 +32,14 @@ token = Table(
     "token",
     metadata,
     Column("id", Integer, Identity(), primary_key=True),
-    Column("cluster_id", SmallInteger, ForeignKey(cluster.c.id), nullable=False),
+    Column(
+        "cluster_id",
+        SmallInteger,
+        ForeignKey(cluster.c.id),
+        comment="for a token that may only send events of this cluster; null: see token_cluster, every_cluster",
+    ),
+    Column("every_cluster", Boolean, nullable=False, server_default=text("false")),
+    Column("name", Text, nullable=False, server_default="", comment="what it is for"),
     Column(
         "digest",
         LargeBinary,
@@ -38,10 +47,18 @@ token = Table(
         unique=True,
         comment="SHA-256 of the token; the token itself is shown once",
     ),
-    Column("scope", Text, nullable=False),
+    Column("scope", Text, nullable=False, comment="rights, with commas between"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("created_by", Text, nullable=False, server_default=""),
     Column("expires_at", DateTime(timezone=True)),
     Column("revoked_at", DateTime(timezone=True)),
+)
+
+token_cluster = Table(
+    "token_cluster",
+    metadata,
+    Column("token_id", Integer, ForeignKey("anomaly.token.id", ondelete="CASCADE"), primary_key=True),
+    Column("cluster_id", SmallInteger, ForeignKey(cluster.c.id, ondelete="CASCADE"), primary_key=True),
 )
 
 term = Table(

@@ -45,6 +45,7 @@ finding = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index("finding_start_at_idx", "start_at"),
     Index("finding_entity_id_start_at_idx", "entity_id", "start_at"),
+    Index("finding_cluster_id_kind_start_at_idx", "cluster_id", "kind", "start_at"),
 )
 
 evidence = Table(

@@ -1,0 +1,115 @@
+"""The events behind findings: those that were kept as evidence, and those of a window that made it deviate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, and_, select, tuple_
+
+from anomaly.events.decode import decode_lines
+from anomaly.events.key import EPOCH
+from anomaly.scoring import Deviation
+from anomaly.store.found import Found, chunks_of, rows, with_raw
+from anomaly.store.tables import event, evidence, finding
+from anomaly.windows.terms import Term, event_terms, shape_terms
+
+_CHUNKS_AT_ONCE: Final = 20
+_WINDOWS_AT_ONCE: Final = 16
+MOST_IN_WINDOW: Final = 20_000
+"""Events of a window that are looked at."""
+
+
+def evidence_of(connection: Connection, finding_id: UUID, limit: int, skip: int = 0) -> list[Found]:
+    """This will return the events behind a finding, oldest first, at most `limit`, after the first `skip`."""
+    found: list[Any] = []
+    at, wanted = skip, limit
+    while wanted > 0:
+        # The keys first, and then their events one by one: asked for at once, PostgreSQL reads all events there are.
+        keys = (
+            select(evidence.c.received_at, evidence.c.event_key, finding.c.cluster_id)
+            .join(finding, finding.c.id == evidence.c.finding_id)
+            .where(evidence.c.finding_id == finding_id)
+            .order_by(evidence.c.received_at, evidence.c.event_key)
+            .offset(at)
+            .limit(wanted)
+        )
+        listed = connection.execute(keys).all()
+        found += _events(connection, listed)
+        if len(listed) < wanted:
+            break
+        at, wanted = at + wanted, limit - len(found)
+    return list(with_raw(connection, found))
+
+
+def _events(connection: Connection, keys: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    """The events of these keys that are there, in their order. By cluster too: the same log kept in two has the same keys in both."""
+    if not keys:
+        return []
+    wanted = tuple_(event.c.cluster_id, event.c.received_at, event.c.event_key).in_(
+        [(key.cluster_id, key.received_at, key.event_key) for key in keys]
+    )
+    # The times once more, plainly, so that partitions of other days are not even opened.
+    within = and_(event.c.received_at >= keys[0].received_at, event.c.received_at <= keys[-1].received_at)
+    order = (event.c.received_at, event.c.event_key)
+    return connection.execute(rows().where(wanted, within).order_by(*order)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which events of a window are asked for: an entity's in [start, end) that add one of the terms; of the first `most` at most."""
+
+    entity_id: int
+    start: datetime
+    end: datetime
+    terms: frozenset[Term]
+    most: int = MOST_IN_WINDOW
+
+    @classmethod
+    def of(cls, one: Deviation, most: int) -> Asked:
+        """This will ask for what a deviation names as its evidence."""
+        start = EPOCH + timedelta(microseconds=one.start_us)
+        end = start + timedelta(microseconds=one.span_us)
+        return cls(one.entity.id, start, end, frozenset(one.evidence), most)
+
+
+def evidence_in_windows(connection: Connection, asked: Sequence[Asked]) -> list[list[tuple[datetime, UUID]]]:
+    """This will return (time, key) of the events behind each of the windows, oldest first.
+
+    The events are decoded again, so that what counts as evidence is what counted in the window. Windows of one time lie in the same
+    chunks, which are unpacked once for some of them together.
+    """
+    found: list[list[tuple[datetime, UUID]]] = [[] for _ in asked]
+    for first in range(0, len(asked), _WINDOWS_AT_ONCE):
+        _gather(connection, asked[first : first + _WINDOWS_AT_ONCE], found[first : first + _WINDOWS_AT_ONCE])
+    return [sorted(one) for one in found]
+
+
+def _gather(
+    connection: Connection, asked: Sequence[Asked], found: Sequence[list[tuple[datetime, UUID]]]
+) -> None:
+    within: dict[tuple[date, int], list[tuple[int, int, datetime, UUID]]] = {}
+    for place, one in enumerate(asked):
+        statement = (
+            select(event.c.received_at, event.c.event_key, event.c.chunk_id, event.c.ordinal)
+            .where(
+                event.c.entity_id == one.entity_id,
+                event.c.received_at >= one.start,
+                event.c.received_at < one.end,
+            )
+            .order_by(event.c.received_at, event.c.event_key)
+            .limit(one.most)
+        )
+        for at, key, chunk_id, ordinal in connection.execute(statement):
+            within.setdefault((at.date(), chunk_id), []).append((ordinal, place, at, key))
+    places = sorted(within)
+    for first in range(0, len(places), _CHUNKS_AT_ONCE):
+        for day, number, raws in chunks_of(connection, places[first : first + _CHUNKS_AT_ONCE]):
+            for ordinal, place, at, key in within.pop((day, number)):
+                decoded = decode_lines(raws[ordinal].replace(b"\n", b" "))
+                for each, shape in zip(decoded.events, decoded.shapes, strict=True):
+                    if not asked[place].terms.isdisjoint((*shape_terms(shape), *event_terms(each, shape))):
+                        found[place].append((at, key))
