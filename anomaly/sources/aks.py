@@ -1,7 +1,8 @@
 """Azure AKS: diagnostic records of the categories kube-audit and kube-audit-admin, and rows of the AKSAudit tables.
 
 The event lies in `properties.log`, as a text or as an object (Event Hubs, storage accounts), in `log_s` (AzureDiagnostics),
-or spread over the columns of AKSAudit (Azure Monitor table reference). Records of other categories are passed over.
+or spread over the columns of AKSAudit (Azure Monitor table reference). Records of other categories are passed over. Envelopes of
+Event Grid, in its own schema or as CloudEvents 1.0, are opened too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from anomaly.sources.record import Record, json_in, list_of, record_of, text_of
+from anomaly.sources.record import Record, json_in, list_of, record_of, text_of, unpacked
 
 _COLUMNS: Final = {
     "AuditId": "auditID",
@@ -37,7 +38,7 @@ _DYNAMIC_COLUMNS: Final = {
 
 def recognises(record: Record) -> bool:
     """This will say whether a record is a diagnostic record, a batch of them, or a row of an audit table."""
-    if "AuditId" in record:
+    if "AuditId" in record or _is_envelope(record):
         return True
     if "category" in record or "Category" in record:
         return "properties" in record or "log_s" in record
@@ -48,6 +49,9 @@ def unwrap(record: Record) -> Iterator[bytes]:
     """This will yield the audit events of a record; nothing for other categories. Raises ValueError without a log."""
     if "AuditId" in record:
         yield _from_columns(record)
+        return
+    if _is_envelope(record):
+        yield _inside(record)
         return
     if "records" in record:
         yield from list_of(record["records"])
@@ -60,6 +64,21 @@ def unwrap(record: Record) -> Iterator[bytes]:
     if not event:
         raise ValueError("the record has no properties.log")
     yield event
+
+
+def _is_envelope(record: Record) -> bool:
+    """Event Grid's schema has these two always, CloudEvents has a specversion."""
+    named = "specversion" in record or ("eventType" in record and "eventTime" in record)
+    return named and ("data" in record or "data_base64" in record)
+
+
+def _inside(envelope: Record) -> bytes:
+    if inner := unpacked(text_of(envelope, "data_base64")):
+        return inner
+    value = json_in(envelope.get("data"))
+    if value[:1] not in {b"{", b"["} and not (value := unpacked(text_of(envelope, "data"))):
+        raise ValueError("the envelope holds no JSON")
+    return value
 
 
 def _from_columns(row: Record) -> bytes:

@@ -31,7 +31,7 @@ def find_logs(folder: Path) -> list[Path]:
     for root, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         logs = [name for name in names if is_log(name) and os.path.isfile(os.path.join(root, name))]
-        found += (Path(root, name) for name in sorted(logs, key=_order))
+        found += (Path(root, name) for name in sorted(logs, key=written_order))
     if not found:
         raise SourceUnavailable(
             f"there is no audit log in {folder}",
@@ -43,10 +43,10 @@ def find_logs(folder: Path) -> list[Path]:
 def rotated_from(live: Path) -> list[Path]:
     """This will list what was rotated away from a live log, oldest first; a file beside its compressed copy counts once."""
     names = {name for name in os.listdir(live.parent) if is_log(name) and name != live.name}
-    stem = _order(live.name)[0]
-    family = [name for name in names if _order(name)[0] == stem and _order(name)[1] < _LIVE]
+    stem = written_order(live.name)[0]
+    family = [name for name in names if written_order(name)[0] == stem and written_order(name)[1] < _LIVE]
     twice = {f"{name}{packed}" for name in family for packed in (".gz", ".zst")}
-    return [live.parent / name for name in sorted(family, key=_order) if name not in twice]
+    return [live.parent / name for name in sorted(family, key=written_order) if name not in twice]
 
 
 def is_log(name: str) -> bool:
@@ -56,7 +56,8 @@ def is_log(name: str) -> bool:
     return bool(_LOG.fullmatch(name) or _ARCHIVE.fullmatch(name))
 
 
-def _order(name: str) -> Order:
+def written_order(name: str) -> Order:
+    """This will return a key that sorts the names of a directory: rotated logs before the live one, the oldest first."""
     match = _LOG.fullmatch(name) or _ARCHIVE.fullmatch(name)
     stem = match["stem"] if match else name
     if rotated := _ROTATED.fullmatch(stem):

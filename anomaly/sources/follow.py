@@ -8,7 +8,7 @@ by its first line, even when it was renamed and compressed meanwhile, and everyt
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,7 +43,7 @@ class Followed:
 
 def follow(
     path: Path | str, wait: Wait, last: Checkpoint | None = None, block_bytes: int = BLOCK_BYTES
-) -> Iterator[Followed]:
+) -> Generator[Followed, None, None]:
     """This will yield whole lines of the log at `path` as they come, until `wait` says to stop.
 
     Without a checkpoint it begins at the start of the live file. A line without its end is yielded only when its file was

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Final
 
 from anomaly.sources import aks, eks, fluent, gke, kube_audit_rest
-from anomaly.sources.block import BLOCK_BYTES, Oversized
+from anomaly.sources.block import BLOCK_BYTES, Block, Oversized
 from anomaly.sources.detect import LINES, list_depth_of
 from anomaly.sources.items import item_blocks, one_line
 from anomaly.sources.record import Record, list_of, record_of
@@ -81,6 +81,10 @@ def _unwrapped(value: bytes, levels: int) -> Iterator[bytes]:
         yield from _each(list_of(text), text, levels)
         return
     record = record_of(text)
+    if not record and levels < DEEPEST and text.startswith(b"{"):
+        # What was unpacked may hold several: lines, or one right behind the other.
+        yield from _several(text, levels)
+        return
     source = None if not record or "auditID" in record or not levels else _source(record)
     if source is None:
         yield one_line(text)
@@ -92,6 +96,16 @@ def _unwrapped(value: bytes, levels: int) -> Iterator[bytes]:
         return
     for inner in inside:
         yield from _unwrapped(inner, levels - 1)
+
+
+def _several(text: bytes, levels: int) -> Iterator[bytes]:
+    blocks = list(item_blocks(io.BytesIO(text).read, 0, 0, BLOCK_BYTES))
+    parts = [part for block in blocks if isinstance(block, Block) for part in _lines(block.data)]
+    if len(parts) < 2 or not levels or len(blocks) > sum(isinstance(block, Block) for block in blocks):
+        yield one_line(text)
+        return
+    for part in parts:
+        yield from _unwrapped(part, levels - 1)
 
 
 def _each(parts: list[bytes], text: bytes, levels: int) -> Iterator[bytes]:

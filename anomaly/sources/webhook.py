@@ -1,7 +1,7 @@
 """Bodies that an API server's webhook backend posts: an EventList of `audit.k8s.io/v1`, at most as long as we hold.
 
-The API server sends plain JSON; relays in between may compress it. Whatever it is, something is kept: events, or a reject
-with the reason. A refused body would come four times more and then be lost for good.
+The API server sends plain JSON; relays in between may compress it, and others send what is no EventList (`wrapped.py`). Whatever
+it is, something is kept: events, or a reject with the reason. A refused body would come four times more and then be lost for good.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from anomaly.events.decode import Decoded, Reject, decode_lines, decode_list
 from anomaly.sources.block import HEAD_BYTES, Oversized
 from anomaly.sources.items import KEY_REACH, item_blocks, one_line
 from anomaly.sources.streams import GZIP_MAGIC, ZSTD_MAGIC, decompressed
+from anomaly.sources.unwrap import normalise
+from anomaly.sources.wrapped import NOTHING, add, decode_wrapped
 
 _STEP: Final = 1 << 20
 MOST_ITEMS: Final = 100_000
@@ -80,21 +82,27 @@ def _unwrap(body: Body, limits: Limits) -> Decoded:
         return _unpack(body, limits)
     if body.cut:
         return _what_is_whole(body.held, f"the body is {body.size:,} bytes long,", body.size, limits)
-    decoded = _listed(body.held)
+    decoded = _listed(body.held, limits)
     if body.encoding not in {"", "identity"} and decoded.rejects and not decoded.events:
         reason = f"content-encoding {body.encoding[:40]!r} is not understood, send plain, gzip or zstd"
         return Decoded(rejects=[Reject(body.held, reason)])
     return decoded
 
 
-def _listed(body: bytes) -> Decoded:
-    """Decode an EventList; when it cannot be decoded as one, item by item: one odd event must not hide 399 others."""
+def _listed(body: bytes, limits: Limits) -> Decoded:
+    """Decode an EventList, or what other senders wrap; when it cannot be decoded as one, item by item: one odd event must not hide 399 others."""
     listed = bool(_LIST.search(body[:KEY_REACH]))
     if body.count(b",") > MOST_ITEMS and (many := _too_many(body)):
         return many
     decoded = decode_list(body)
-    if decoded.events or not listed:
+    if decoded.events or not decoded.rejects:
         return decoded
+    if not listed:
+        wrapped = decode_wrapped(body, MOST_ITEMS, _most(len(body), limits))
+        if not wrapped.rejects and not wrapped.events and body.lstrip()[:1] not in {b"{", b"["}:
+            return decoded
+        # Of what is one thing and nothing we know, the reason of an EventList says more.
+        return decoded if [one.raw for one in wrapped.rejects] == [body] and not _many(wrapped) else wrapped
     if not (decoded.rejects and decoded.rejects[0].raw is body):
         return decoded
     apart = Decoded()
@@ -132,7 +140,7 @@ def _take_items(decoded: Decoded, body: bytes) -> int:
         if isinstance(block, Oversized):
             decoded.rejects.append(Reject(block.head, "the event is too long to be kept", block.length))
         else:
-            _add(decoded, decode_lines(block.data))
+            add(decoded, decode_lines(block.data))
         if len(decoded.events) + len(decoded.rejects) >= MOST_ITEMS:
             return len(body) if _is_over(body[block.end :]) else block.end
     return len(body)
@@ -164,11 +172,8 @@ def _joined(rejects: list[Reject]) -> list[Reject]:
     ]
 
 
-def _add(decoded: Decoded, part: Decoded) -> None:
-    decoded.events += part.events
-    decoded.shapes += part.shapes
-    decoded.raws += part.raws
-    decoded.rejects += part.rejects
+def _many(wrapped: Decoded) -> bool:
+    return wrapped.rejects[0].reason.startswith(NOTHING)
 
 
 def whole(body: Body, reason: str) -> Decoded:
@@ -180,7 +185,7 @@ def _unpack(body: Body, limits: Limits) -> Decoded:
     if body.cut:
         return whole(body, f"the compressed body is {body.size:,} bytes long, more than serve.max_body")
     stream = decompressed(BytesIO(), body.held, "the body")
-    most = min(limits.max_body, max(_HARMLESS, len(body.held) * limits.max_expansion))
+    most = _most(len(body.held), limits)
     pieces, length = [], 0
     try:
         while length <= most and (piece := stream.read(_STEP)):
@@ -193,7 +198,12 @@ def _unpack(body: Body, limits: Limits) -> Decoded:
     plain = b"".join(pieces)
     if length > most:
         return _what_is_whole(plain[:most], "decompressed the body is", length, limits)
-    return _listed(plain)
+    return _listed(plain, limits)
+
+
+def _most(size: int, limits: Limits) -> int:
+    """How many bytes so many packed ones may come to."""
+    return min(limits.max_body, max(_HARMLESS, size * limits.max_expansion))
 
 
 def _what_is_whole(held: bytes, what: str, size: int, limits: Limits) -> Decoded:
@@ -207,7 +217,7 @@ def _what_is_whole(held: bytes, what: str, size: int, limits: Limits) -> Decoded
         if isinstance(block, Oversized):
             decoded.rejects.append(Reject(block.head, "the event is too long to be kept", block.length))
         elif not block.partial:
-            _add(decoded, decode_lines(block.data))
+            add(decoded, decode_lines(normalise(block.data)))
             taken = block.end
     lost = f"{what} more than serve.max_body ({limits.max_body:,}): events behind byte {taken:,} are lost"
     decoded.rejects.append(Reject(held[taken : taken + HEAD_BYTES], lost, size - taken))

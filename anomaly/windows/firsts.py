@@ -46,6 +46,19 @@ class Firsts:
         """This will return an empty history."""
         return cls(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
+    def joined(self, news: Firsts) -> Firsts:
+        """This will return both together, the earlier moment of each; takes little when the news are few."""
+        where = np.searchsorted(self.keys, news.keys)
+        inside = np.minimum(where, max(len(self.keys) - 1, 0))
+        there = self.keys[inside] == news.keys if len(self.keys) else np.zeros(len(where), dtype=np.bool_)
+        moments = self.first_us.copy()
+        moments[where[there]] = np.minimum(moments[where[there]], news.first_us[there])
+        fresh = ~there
+        return Firsts(
+            np.insert(self.keys, where[fresh], news.keys[fresh]),
+            np.insert(moments, where[fresh], news.first_us[fresh]),
+        )
+
     @property
     def entity(self) -> NDArray[np.int64]:
         return self.keys >> 32

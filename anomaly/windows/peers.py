@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,24 @@ class Peers:
             self.declared,
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """This will return the groups as plain data, for JSON."""
+        return {
+            "entities": self.entities.tolist(),
+            "groups": self.groups.tolist(),
+            "kinds": self.kinds.tolist(),
+            "names": list(self.names),
+            "declared": dict(self.declared),
+        }
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> Peers:
+        """This will rebuild groups from what `to_dict` gave. Raises KeyError when a part is missing."""
+        entities, groups, kinds = (
+            np.array(said[name], dtype=np.int64) for name in ("entities", "groups", "kinds")
+        )
+        return cls(entities, groups, kinds, tuple(said["names"]), said["declared"])
+
     def _of(self, values: Labels, entity: NDArray[np.integer]) -> Labels:
         if not len(self.entities):
             return np.full(len(entity), -1, dtype=np.int64)
@@ -103,8 +121,9 @@ def declared_name(entity: Entity, groups: Sequence[str]) -> str:
 
 
 def peer_groups(entities: Sequence[Entity], windows: Windows) -> Peers:
-    """This will find the peer groups of entities from their windows; order of either does not matter."""
-    entities = sorted(entities, key=lambda entity: entity.id)
+    """This will find the peer groups of entities from their windows. Neither the order of either matters nor how entities and
+    terms are numbered: a database that took in the same log otherwise finds the same groups."""
+    entities = sorted(entities, key=lambda entity: (_kind_code(entity), entity.identity.username, entity.id))
     ids = np.array([entity.id for entity in entities], dtype=np.int64)
     kinds = np.array([_kind_code(entity) for entity in entities], dtype=np.int64)
     memberships = groups_of(windows)
@@ -124,7 +143,8 @@ def peer_groups(entities: Sequence[Entity], windows: Windows) -> Peers:
         for number in range(int(found.max(initial=-1)) + 1):
             labels[alone[found == number]] = len(names)
             names.append(f"{_SAID[KINDS[code]]} who work alike, {number + 1}")
-    return Peers(ids, labels, kinds, tuple(names), declared)
+    order = np.argsort(ids, kind="stable")
+    return Peers(ids[order], labels[order], kinds[order], tuple(names), declared)
 
 
 def groups_of(windows: Windows) -> dict[int, tuple[str, ...]]:
@@ -142,7 +162,7 @@ def _kind_code(entity: Entity) -> int:
 
 
 def _alike(ids: Labels, windows: Windows) -> Labels:
-    """Clusters of entities by what they do; -1 for those with too little history or too few to compare."""
+    """Clusters of entities by what they do, in the order given; -1 for those with too little history or too few to compare."""
     result = np.full(len(ids), -1, dtype=np.int64)
     counts = np.bincount(windows.entity, minlength=int(ids.max(initial=0)) + 1)[ids]
     enough = np.flatnonzero(counts >= LEAST_WINDOWS)
@@ -162,9 +182,13 @@ def _mixes(ids: Labels, windows: Windows) -> NDArray[np.float64]:
     """Rows of length one: the share of windows in which each action occurs, weighted by how few others do it."""
     row, term, _ = windows.rows(Dimension.ACTION)
     entity = windows.entity[row]
-    place = np.minimum(np.searchsorted(ids, entity), len(ids) - 1)
+    order = np.argsort(ids, kind="stable")
+    place = order[np.minimum(np.searchsorted(ids[order], entity), len(ids) - 1)]
     mine = ids[place] == entity
     terms, column = np.unique(term[mine], return_inverse=True)
+    texts = [windows.vocabulary.text_of(number) for number in terms.tolist()]
+    # Sums of the same numbers in another order differ in their last digit, which is enough to change a seed.
+    column = np.argsort(sorted(range(len(texts)), key=texts.__getitem__))[column]
     shape = (len(ids), len(terms))
     matrix = np.bincount(place[mine] * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
     weight = np.log(1.0 + len(ids) / np.maximum((matrix > 0).sum(axis=0), 1))

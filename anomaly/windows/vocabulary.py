@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +14,20 @@ from anomaly.windows.dimension import Dimension
 
 
 class Vocabulary:
-    """An immutable set of terms, each with its id. Ids need not be dense, but arrays are as long as the largest."""
+    """An immutable set of terms, each with its id. Ids need not be dense, but arrays are as long as the largest.
+
+    `base` is the vocabulary it was widened from, all of whose ids it has; what was worked out for that holds for it as well.
+    """
+
+    base: Vocabulary | None = None
 
     def __init__(self, terms: Iterable[tuple[int, int, str]]) -> None:
         """Takes (id, dimension, text) triples in any order."""
-        self._texts: dict[int, str] = {}
+        texts: dict[int, str] = {}
+        self._texts: Mapping[int, str] = texts
         pairs: list[tuple[int, int]] = []
         for number, dimension, text in terms:
-            self._texts[number] = text
+            texts[number] = text
             pairs.append((number, dimension))
         self.size = max((number for number, _ in pairs), default=-1) + 1
         self.dimensions: NDArray[np.uint8] = np.zeros(self.size, dtype=np.uint8)
@@ -30,12 +38,35 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self._texts)
 
+    def widened(self, terms: Sequence[tuple[int, Dimension, str]]) -> Vocabulary:
+        """This will return a vocabulary with these (id, dimension, text) too, in time that does not grow with this one's texts.
+
+        Ids begin at `size` or later; none of the terms may be here already.
+        """
+        made = Vocabulary.__new__(Vocabulary)
+        made.base = self
+        made._texts = ChainMap({number: text for number, _, text in terms}, *_maps(self._texts))
+        made.size = max((number for number, _, _ in terms), default=self.size - 1) + 1
+        fresh = np.zeros(made.size - self.size, dtype=np.uint8)
+        for number, dimension, _ in terms:
+            fresh[number - self.size] = int(dimension)
+        made.dimensions = np.concatenate((self.dimensions, fresh))
+        return made
+
+    def numbers_beyond(self, base: Vocabulary, dimension: Dimension) -> list[int]:
+        """This will return the ids of a dimension that `base`, from which this was widened, does not have."""
+        beyond = self.dimensions[base.size :]
+        return (np.flatnonzero(beyond == int(dimension)) + base.size).tolist()
+
     @cached_property
     def _ids(self) -> dict[tuple[int, str], int]:
-        return {(int(self.dimensions[number]), text): number for number, text in self._texts.items()}
+        own = self._texts.maps[0] if isinstance(self._texts, ChainMap) else self._texts
+        return {(int(self.dimensions[number]), text): number for number, text in own.items()}
 
     def id_of(self, dimension: Dimension, text: str) -> int | None:
         """This will return the id of a term, or None when it never occurred."""
+        if self.base is not None and (known := self.base.id_of(dimension, text)) is not None:
+            return known
         return self._ids.get((int(dimension), text))
 
     def text_of(self, number: int) -> str:
@@ -56,3 +87,7 @@ class Vocabulary:
         for number in self.of(dimension):
             mask[number] = predicate(self._texts[int(number)])
         return mask
+
+
+def _maps(texts: Mapping[int, str]) -> list[Any]:
+    return list(texts.maps) if isinstance(texts, ChainMap) else [texts]

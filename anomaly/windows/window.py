@@ -89,9 +89,11 @@ class Windows:
         lengths: NDArray[np.int64],
         records: NDArray[np.void],
         span_us: int,
+        rank: NDArray[np.integer] | None = None,
     ) -> Windows:
-        """This will build windows from rows of records: row i has `lengths[i]` of them, one after the other."""
-        order = np.lexsort((start, entity))
+        """This will build windows from rows of records: row i has `lengths[i]` of them, one after the other. Sorted by the
+        entity's `rank`, its number unless said, then by start."""
+        order = np.lexsort((start, entity if rank is None else rank))
         fresh = np.ones(len(order), dtype=np.bool_)
         fresh[1:] = (np.diff(entity[order]) != 0) | (np.diff(start[order]) != 0)
         window_of = np.empty(len(order), dtype=np.int64)
