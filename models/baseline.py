@@ -79,6 +79,11 @@ class Baseline:
         """This will find each entity's row, -1 where it was never seen."""
         return lookup(self.entities, entity)
 
+    def knows(self, entity: int) -> bool:
+        """This will say whether an entity was seen."""
+        place = int(np.searchsorted(self.entities, entity))
+        return place < len(self.entities) and int(self.entities[place]) == entity
+
     def group_positions(self, group: NDArray[np.int64]) -> NDArray[np.intp]:
         """This will find each peer group's row, -1 where it was never seen."""
         return lookup(self.groups, group)

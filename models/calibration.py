@@ -22,6 +22,7 @@ from models.errors import NotEnoughData
 
 EXACT = 256
 """The highest quiet scores are all kept; below them one for every percent that p grows."""
+_TINY = 1e-300
 STEADIEST, HEAVIEST = 0.0, 0.25
 """Bounds of the tail's shape: no end point (p never reaches 0), and not so heavy that one odd window hides all
 others (what is calibrated is a sum of surprises, whose own tail is exponential)."""
@@ -41,10 +42,14 @@ class Calibration:
     tail_shape: float
     tail_scale: float
 
+    ARRAYS = ("scores", "surprises", "tail")
+
     @classmethod
     def of(cls, quiet: NDArray[np.float64]) -> Calibration:
         """This will calibrate on the scores of quiet windows; raises `NotEnoughData` when there is none."""
         scores = np.sort(np.asarray(quiet, dtype=np.float64))
+        # Between numbers so near zero the slope of p would be infinite.
+        scores[np.abs(scores) < _TINY] = 0.0
         if not len(scores):
             raise NotEnoughData("There is no quiet window to calibrate on.")
         values, first = np.unique(scores, return_index=True)

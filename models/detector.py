@@ -119,14 +119,21 @@ class Detector:
         else:
             found = [self._heard(block) for block in blocks]
         heard = np.concatenate([surprises for surprises, _ in found])
-        statistic = self.combination.of(heard) + np.concatenate([taught for _, taught in found])
+        statistic = np.concatenate([statistic for _, statistic in found])
         surprise = self.calibration.surprise(statistic)
         confidence = self.baseline.confidences(self.baseline.positions(windows.entity))
         return Judgements(1.0 - np.exp(-surprise / 4.0), np.exp(-surprise), statistic, confidence, heard)
 
     def _heard(self, block: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         _, aggregates, columns = self.see(block)
-        return self.surprises(self.raw(columns, aggregates)), self._taught(columns)
+        return self.heard(aggregates, columns)
+
+    def heard(
+        self, aggregates: NDArray[np.float64], columns: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """This will give each channel's surprise, (n, channels), and the statistic of them, lessons of reviewers included."""
+        surprises = self.surprises(self.raw(columns, aggregates))
+        return surprises, self.combination.of(surprises) + self._taught(columns)
 
     def see(
         self, windows: Batch, left_out: NDArray[np.float64] | None = None
@@ -145,6 +152,12 @@ class Detector:
         centre, sharp = self.lens.focus(self.baseline, places, groups, share)
         if beats is not None:
             centre[:, 0] += np.where(self.lens.relative, beats, 0.0)
+        return self.seen(logs, centre, sharp)
+
+    def seen(
+        self, logs: NDArray[np.float64], centre: NDArray[np.float64], sharp: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+        """This will give what `see` gives, of log1p values and what is usual: for all of them, (2, k), or for each, (n, 2, k)."""
         sizes = self.lens.magnitudes(self.lens.deviations(logs, centre, sharp))
         aggregates = self.lens.aggregates(sizes)
         return sizes, aggregates, self.lens.view_of(sizes, aggregates)
@@ -186,15 +199,22 @@ class Detector:
 
         The numbers are those of `judge`; only the overhead differs.
         """
-        centre, sharp, confidence = self._focus(entity, group)
-        if self.rhythm is not None:
-            centre = centre.copy()
-            beats = self.rhythm.offsets(np.array([entity]), np.array([group]), np.array([at]))[0]
-            centre[0] += np.where(self.lens.relative, beats, 0.0)
+        centre, sharp, confidence = self.usual(entity, group, at)
         with self._lock:
             statistic = self._desk().statistic(values, centre, sharp)
         surprise = self.calibration.surprise_of(statistic)
         return Judgement(1.0 - exp(-surprise / 4.0), exp(-surprise), statistic, confidence)
+
+    def usual(self, entity: int, group: int, at: int) -> Near:
+        """This will give what is usual for an entity at a time: centre and 1/spread, (2, k) each (self, peers) in log1p units, and
+        how much of that rests on its own past. The arrays may be shared: do not change them."""
+        centre, sharp, confidence = self._focus(entity, group)
+        if self.rhythm is not None:
+            beat = self.rhythm.beat(entity, group, at)
+            if beat is not None:
+                centre = centre.copy()
+                centre[0] += np.where(self.lens.relative, beat, 0.0)
+        return centre, sharp, confidence
 
     def _focus(self, entity: int, group: int) -> Near:
         near = self._near.get((entity, group))

@@ -30,6 +30,16 @@ def benjamini_hochberg(p_values: NDArray[np.float64], rate: float) -> NDArray[np
     return shown
 
 
+def firm(p_values: NDArray[np.float64], among: float, rate: float) -> NDArray[np.bool_]:
+    """This will mark which of the strangest of `among` windows stand out although so many were looked at.
+
+    The same rule as `benjamini_hochberg`, for when only the strangest windows are at hand: the others need not be, as none of
+    them could pass. Of those marked at most `rate` are quiet, on average. Raises `ModelError` for a rate beyond 0 to 1.
+    """
+    missing = max(0, round(among) - len(p_values))
+    return benjamini_hochberg(np.concatenate([p_values, np.ones(missing)]), rate)[: len(p_values)]
+
+
 @dataclass(slots=True)
 class OnlineDiscovery:
     """The same over an endless stream: `show(p)` for each window as it comes.

@@ -12,12 +12,12 @@ https://doi.org/10.1038/s42256-019-0138-9.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector import Batch, Channel, Detector
+from models.detector import Channel, Detector, Near
 from models.isolation_forest import IsolationForest
 from models.relative import TOP, View
 
@@ -25,8 +25,7 @@ MOST_MOVED = 8
 """Features a counterfactual may move; a longer list explains nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """One feature's part in a judgement; values are in the feature's own unit."""
 
     feature: str
@@ -47,7 +46,7 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A judged window with its reasons, the weightiest first."""
+    """A judged window with its reasons, the weightiest first; features that have no part in it are left out."""
 
     score: float
     p_value: float
@@ -72,37 +71,28 @@ def explain(
     threshold: float = 1e-3,
 ) -> Explanation:
     """This will explain one window of raw feature values (k,)."""
-    window = Batch(values[None, :], np.array([entity]), np.array([group]), np.array([at]))
-    judged = detector.judge(window)
-    sizes, aggregates, columns = detector.see(window)
-    heard = judged.surprises[0].tolist()
+    near = detector.usual(entity, group, at)
+    centre, sharp, confidence = near
+    sizes, aggregates, columns = detector.seen(detector.logs(values[None, :]), centre, sharp)
+    surprises, statistics = detector.heard(aggregates, columns)
+    statistic, heard = float(statistics[0]), surprises[0].tolist()
+    surprise = detector.calibration.surprise(statistics)
+    p_value = float(np.exp(-surprise)[0])
     amounts = np.zeros(len(values))
     for channel, share in zip(detector.channels, detector.combination.shares(heard), strict=True):
         amounts += share * _parts(detector, channel, sizes[0], aggregates[0], columns[0])
-    taught = float(judged.statistic[0]) - detector.combination.of_row(heard)
-    amounts *= float(judged.statistic[0]) - taught
-    centre, sharp = usual_of(detector, window)
+    taught = statistic - detector.combination.of_row(heard)
+    amounts *= statistic - taught
     return Explanation(
-        score=float(judged.score[0]),
-        p_value=float(judged.p_value[0]),
-        statistic=float(judged.statistic[0]),
-        confidence=float(judged.confidence[0]),
+        score=float(1.0 - np.exp(-surprise / 4.0)[0]),
+        p_value=p_value,
+        statistic=statistic,
+        confidence=confidence,
         taught=taught,
-        channels={str(channel): surprise for channel, surprise in zip(detector.channels, heard, strict=True)},
+        channels={str(channel): one for channel, one in zip(detector.channels, heard, strict=True)},
         contributions=_contributions(detector, values, amounts, centre, sharp),
-        normal_if=_normal_if(detector, window, float(judged.p_value[0]), amounts, centre, threshold),
+        normal_if=_normal_if(detector, values, near, p_value, amounts, threshold),
     )
-
-
-def usual_of(detector: Detector, window: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """This will give centre and 1/spread, (2, k) each (self, peers), in log1p units, rhythm included."""
-    places = detector.baseline.positions(window.entity)
-    groups = detector.baseline.group_positions(window.group)
-    centre, sharp = detector.lens.focus(detector.baseline, places, groups)
-    if detector.rhythm is not None:
-        beats = detector.rhythm.offsets(window.entity, window.group, window.at)
-        centre[:, 0] += np.where(detector.lens.relative, beats, 0.0)
-    return centre[0], sharp[0]
 
 
 def path_contributions(forest: IsolationForest, columns: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -116,9 +106,10 @@ def path_contributions(forest: IsolationForest, columns: NDArray[np.float32]) ->
     levels, expected = forest.levels, forest.trees.expected
     at = levels.roots
     for number, (feature, threshold) in enumerate(zip(levels.feature, levels.threshold, strict=True)):
-        column = feature[at]
-        following = 2 * at + (columns[column] > threshold[at])
-        gain = expected[levels.node[number][at]] - expected[levels.node[number + 1][following]]
+        column = feature.take(at)
+        following = 2 * at + (columns.take(column) > threshold.take(at))
+        gain = expected.take(levels.node[number].take(at))
+        gain -= expected.take(levels.node[number + 1].take(following))
         found += np.bincount(column, gain, minlength=forest.columns)
         at = following
     return found / forest.usual_depth
@@ -178,52 +169,53 @@ def _contributions(
     centre: NDArray[np.float64],
     sharp: NDArray[np.float64],
 ) -> tuple[Contribution, ...]:
-    logs = np.log1p(np.maximum(values, 0.0))
-    away = (logs - centre) * sharp
+    order = np.argsort(-amounts, kind="stable")
+    order = order[amounts[order] != 0]
+    values, centre, sharp = values[order], centre[:, order], sharp[:, order]
+    away = (np.log1p(np.maximum(values, 0.0)) - centre) * sharp
     spread = np.where(sharp[0] > 0, 1.0 / np.maximum(sharp[0], 1e-12), 0.0)
     low, high = np.maximum(np.expm1(centre[0] - 2 * spread), 0.0), np.expm1(centre[0] + 2 * spread)
     usual = np.maximum(np.expm1(centre), 0.0)
-    order = np.argsort(-amounts, kind="stable")
     features = detector.lens.layout.features
+    ranked = [features[place] for place in order.tolist()]
     return tuple(
-        Contribution(
-            features[place].name, features[place].unit, features[place].family, *numbers
-        )
-        for place, *numbers in zip(
-            order.tolist(), amounts[order].tolist(), values[order].tolist(), usual[0, order].tolist(),
-            low[order].tolist(), high[order].tolist(), usual[1, order].tolist(),
-            away[0, order].tolist(), away[1, order].tolist(), strict=True,
+        map(
+            Contribution,
+            [feature.name for feature in ranked], [feature.unit for feature in ranked],
+            [feature.family for feature in ranked], amounts[order].tolist(), values.tolist(), usual[0].tolist(),
+            low.tolist(), high.tolist(), usual[1].tolist(), away[0].tolist(), away[1].tolist(),
         )
     )  # fmt: skip
 
 
 def _normal_if(
     detector: Detector,
-    window: Batch,
+    values: NDArray[np.floating[Any]],
+    near: Near,
     p_value: float,
     amounts: NDArray[np.float64],
-    centre: NDArray[np.float64],
     threshold: float,
 ) -> tuple[tuple[str, float], ...] | None:
     """Move the weightiest features to their usual values one after another, then give back those not needed."""
     if p_value > threshold:
         return ()
-    usual = np.maximum(np.expm1(centre[0]), 0.0)
+    usual = np.maximum(np.expm1(near[0][0]), 0.0)
     # Whoever moves a count to its usual 0.3 wants to read "none", not a third of a request.
     usual = np.where(usual < 0.5, 0.0, usual)
     order = np.argsort(-amounts, kind="stable")[:MOST_MOVED]
-    tried = np.repeat(window.values.astype(np.float64), len(order), axis=0)
+    row = values.astype(np.float64)
+    tried = np.tile(row, (len(order), 1))
     for step, place in enumerate(order):
         tried[step:, place] = usual[place]
-    enough = np.flatnonzero(_p_values(detector, window, tried) > threshold)
+    enough = np.flatnonzero(_p_values(detector, near, tried) > threshold)
     if not len(enough):
         return None
     moved = order[: enough[0] + 1]
     while len(moved) > 1:
-        given_back = np.repeat(window.values.astype(np.float64), len(moved), axis=0)
+        given_back = np.tile(row, (len(moved), 1))
         given_back[:, moved] = usual[moved]
-        given_back[np.arange(len(moved)), moved] = window.values[0, moved]
-        needless = np.flatnonzero(_p_values(detector, window, given_back) > threshold)
+        given_back[np.arange(len(moved)), moved] = row[moved]
+        needless = np.flatnonzero(_p_values(detector, near, given_back) > threshold)
         if not len(needless):
             break
         moved = np.delete(moved, needless[-1])
@@ -231,7 +223,6 @@ def _normal_if(
     return tuple((names[place], float(usual[place])) for place in moved)
 
 
-def _p_values(detector: Detector, window: Batch, tried: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    rows = len(tried)
-    batch = Batch(tried, *(np.repeat(part, rows) for part in (window.entity, window.group, window.at)))
-    return detector.judge(batch).p_value
+def _p_values(detector: Detector, near: Near, tried: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, aggregates, columns = detector.seen(detector.logs(tried), near[0], near[1])
+    return detector.calibration.p_values(detector.heard(aggregates, columns)[1])

@@ -217,7 +217,8 @@ class Levels:
     def walk_rows(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """This will give the summed depth of each of a few rows."""
         at = np.broadcast_to(self.roots, (len(rows), self.trees))
+        flat, begun = rows.ravel(), np.arange(0, rows.size, max(rows.shape[1], 1))[:, None]
         for feature, threshold in zip(self.feature, self.threshold, strict=True):
-            value = np.take_along_axis(rows, feature[at], axis=1)
-            at = 2 * at + (value > threshold[at])
-        return np.asarray(np.add.reduce(self.ends[at], axis=1))
+            value = flat.take(feature.take(at) + begun)
+            at = 2 * at + (value > threshold.take(at))
+        return np.asarray(np.add.reduce(self.ends.take(at), axis=1))

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.baseline import CUT, DAY_US, GROUP_PSEUDO_ENTITIES, Baseline, Shrinkage
-from models.rhythm import Rhythm
 
 BLOCK = 32_768
 PASSES = 3
@@ -28,16 +27,14 @@ def learn_habits(
     at: NDArray[np.int64],
     shrinkage: Shrinkage | None = None,
     rows: NDArray[np.intp] | None = None,
-    rhythm: Rhythm | None = None,
 ) -> Baseline:
     """This will learn the baseline of one kind from raw feature values (n, k), from the given rows only.
 
     `at` is each window's as-of time in microseconds; an entity's peer group is that of its latest window.
-    With a rhythm, what it explains is taken off the values first.
     """
     shrinkage = shrinkage or Shrinkage()
     rows = np.arange(len(values)) if rows is None else rows
-    entities, inverse = np.unique(entity[rows], return_inverse=True)
+    entities, seen, inverse = np.unique(entity[rows], return_index=True, return_inverse=True)
     last = np.full(len(entities), np.iinfo(np.int64).min)
     np.maximum.at(last, inverse, at[rows])
     weights = 0.5 ** ((last[inverse] - at[rows]) / (DAY_US * shrinkage.half_life_days))
@@ -45,18 +42,20 @@ def learn_habits(
 
     def logs(part: slice) -> NDArray[np.float64]:
         lines = rows[part]
-        value: NDArray[np.float64] = np.log1p(np.maximum(values[lines], 0.0, dtype=np.float64))
-        return value if rhythm is None else value - rhythm.offsets(entity[lines], group[lines], at[lines])
+        return np.asarray(np.log1p(np.maximum(values[lines], 0.0, dtype=np.float64)))
 
     mean, variance = _robust_moments(logs, values.shape[1], inverse, weights, weight, shrinkage)
     in_order = np.argsort(at[rows], kind="stable")
     entity_group = np.zeros(len(entities), dtype=np.int64)
     entity_group[inverse[in_order]] = group[rows[in_order]]
     trust = weight / (weight + shrinkage.pseudo_windows)
-    kind = _pooled(np.zeros(len(entities), dtype=np.intp), 1, trust, mean, variance)
     groups, member = np.unique(entity_group, return_inverse=True)
-    own = _pooled(member, len(groups), trust, mean, variance)
-    heft = np.bincount(member, trust, minlength=len(groups))[:, None]
+    # Added up in the order of the rows, not of the entities' numbers: the last digit of a sum depends on it.
+    order = np.argsort(seen)
+    member, parts = member[order], (trust[order], mean[order], variance[order])
+    kind = _pooled(np.zeros(len(entities), dtype=np.intp), 1, *parts)
+    own = _pooled(member, len(groups), *parts)
+    heft = np.bincount(member, parts[0], minlength=len(groups))[:, None]
     shrunk = [
         (heft * o + GROUP_PSEUDO_ENTITIES * k) / (heft + GROUP_PSEUDO_ENTITIES)
         for o, k in zip(own, kind, strict=True)

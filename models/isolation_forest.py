@@ -113,9 +113,10 @@ class IsolationForest:
         return np.exp2(-depths / self.usual_depth)
 
     def _applied_depths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        depths = np.zeros(len(rows))
+        depths, step = np.zeros(len(rows)), np.empty(len(rows))
         for start, tree in zip(self.trees.starts, self._sklearn_trees, strict=False):
-            depths += self.trees.depth[start : start + tree.node_count][tree.apply(rows)]
+            ends = self.trees.depth[start : start + tree.node_count]
+            depths += ends.take(tree.apply(rows), out=step, mode="clip")
         return depths
 
     @cached_property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,28 @@ class Model:
     layout: Layout
     detectors: Mapping[str, Detector]
     card: Card
+    newcomers: Mapping[str, Calibration] = field(default_factory=dict)
+    """Of kinds whose members look strange when they come: how strange. It stands for the detector's own calibration where the
+    baseline does not know an entity. A kind may be here that was never seen: it is judged by the detector of any kind."""
 
     def detector(self, kind: str) -> Detector:
         """This will give the kind's detector, that of all kinds together when the kind is new."""
         found = self.detectors.get(kind) or self.detectors.get(ANY)
         if found is None:
             raise ModelError(f"The model has no detector for kind {kind} and none for any kind.")
+        return found
+
+    @cached_property
+    def _for_newcomers(self) -> dict[str, Detector]:
+        return {
+            kind: replace(self.detector(kind), calibration=scale, _near={}, _lock=Lock())
+            for kind, scale in self.newcomers.items()
+        }
+
+    def _of(self, kind: str, entity: int) -> Detector:
+        found = self.detector(kind)
+        if kind in self.newcomers and not found.baseline.knows(entity):
+            return self._for_newcomers[kind]
         return found
 
     def judge(
@@ -62,17 +79,22 @@ class Model:
         surprises = np.full((len(batch), width), np.nan)
         for name in np.unique(kind):
             rows = np.flatnonzero(kind == name)
-            found = self.detector(str(name)).judge(batch.part(rows), workers)
+            detector = self.detector(str(name))
+            found = detector.judge(batch.part(rows), workers)
             score[rows], p_value[rows], statistic[rows] = found.score, found.p_value, found.statistic
             confidence[rows] = found.confidence
             surprises[rows, : found.surprises.shape[1]] = found.surprises
+            if (scale := self.newcomers.get(str(name))) is not None:
+                new = rows[detector.baseline.positions(entity[rows]) < 0]
+                surprise = scale.surprise(statistic[new])
+                score[new], p_value[new] = 1.0 - np.exp(-surprise / 4.0), np.exp(-surprise)
         return Judgements(score, p_value, statistic, confidence, surprises)
 
     def judge_row(
         self, kind: str, entity: int, group: int, at: int, values: NDArray[np.floating[Any]]
     ) -> Judgement:
         """This will judge one window; the hot path."""
-        return self.detector(kind).judge_row(entity, group, at, values)
+        return self._of(kind, entity).judge_row(entity, group, at, values)
 
     def explain(
         self,
@@ -84,7 +106,7 @@ class Model:
         threshold: float = 1e-3,
     ) -> Explanation:
         """This will say why one window scores as it does, and what would have brought p above the threshold."""
-        return explain(self.detector(kind), entity, group, at, values, threshold)
+        return explain(self._of(kind, entity), entity, group, at, values, threshold)
 
     @cached_property
     def artifact(self) -> Artifact:
@@ -95,8 +117,17 @@ class Model:
             document, held = dismantle(self.detectors[kind])
             documents.append(document)
             arrays.update({f"{number}/{name}": array for name, array in held.items()})
+        for number, kind in enumerate(sorted(self.newcomers)):
+            held = self.newcomers[kind].arrays()
+            arrays.update({f"newcomers{number}/{name}": array for name, array in held.items()})
         return pack(
-            {"layout": self.layout.rows(), "card": self.card.to_dict(), "detectors": documents}, arrays
+            {
+                "newcomers": sorted(self.newcomers),
+                "layout": self.layout.rows(),
+                "card": self.card.to_dict(),
+                "detectors": documents,
+            },
+            arrays,
         )
 
     @property
@@ -117,8 +148,14 @@ class Model:
                     name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)
                 }
                 detectors[said["kind"]] = assemble(layout, said, own)
-            return cls(layout, detectors, Card.from_dict(document["card"]))
-        except (KeyError, TypeError, IndexError) as error:
+            newcomers = {
+                kind: Calibration.from_arrays(
+                    {name: arrays[f"newcomers{number}/{name}"] for name in Calibration.ARRAYS}
+                )
+                for number, kind in enumerate(document.get("newcomers", ()))
+            }
+            return cls(layout, detectors, Card.from_dict(document["card"]), newcomers)
+        except Exception as error:  # whatever a part says about its arrays can be wrong
             raise UntrustedArtifact("The artifact lacks a part of the model; train again.") from error
 
 

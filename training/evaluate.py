@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.ensemble import IsolationForest as SklearnForest
 
-from models.budget import Threshold, threshold_for
-from models.model import ANY, Model
+from models.budget import Threshold
+from models.line import line_of
+from models.model import Model
 from training.matrix import Matrix
 from training.planting import Planted
 from training.recipe import Recipe
@@ -62,8 +63,7 @@ def evaluate(
 ) -> Report:
     """This will judge planted, quiet and confirmed windows with one model."""
     a_day = recipe.windows_a_day or matrix.windows_a_day()
-    counted = sum(card.calibrated_on for card in model.card.kinds if card.kind != ANY) or 1
-    threshold = threshold_for(recipe.budget, a_day, counted)
+    threshold = line_of(model.card, recipe.budget, a_day)
     quiet = held_back[:: max(1, -(-len(held_back) // MOST_HELD_BACK))]
     everywhere = np.arange(len(planted.matrix))
     found = judge_matrix(model, planted.matrix, everywhere, recipe.jobs) <= threshold.p_value

@@ -38,9 +38,9 @@ MARGIN = 0.5
 """Nats beyond the line a verdict asks for."""
 NEAR, NEAR_HEFT = 3.0, 3.0
 """Nats above the line within which an anchor holds, and how much more than the others."""
-SPARED = 1.65
-"""Times the threshold's p within which a planted deviation still counts as found: that near, it is a toss of a coin.
-Confirmed attacks and true findings have no such grace."""
+CLEAR = 1.65
+"""Times below the line's p from which a planted deviation counts as clearly found. Nearer it is a toss of a coin: a p-value of a
+few hundred calibration windows moves as much by chance. Those are counted; confirmed attacks and true findings have no such grace."""
 STRENGTHS = (1.0, 0.75, 0.5, 0.25, 0.1)
 MOST_ANCHORS = 1_000
 
@@ -66,6 +66,8 @@ class Taught:
     vanished: tuple[int, ...]
     appeared: tuple[int, ...]
     reason: str
+    tossed: int = 0
+    """Planted deviations so near the line that chance decides, which were found and are not."""
 
 
 def teach(
@@ -135,14 +137,16 @@ def hear(
     """This will give the model with the verdicts heard, or the same model and why not.
 
     `recalibrate` calibrates a taught detector of a kind again. Refuses lessons by which a confirmed attack, a true
-    finding or a planted deviation of the guard that was found is found no more.
+    finding or a planted deviation of the guard that was clearly found is found no more.
     """
     model.layout.require(reviewed.matrix.layout)
     lessons = _lessons(model, reviewed, anchors, threshold)
     if not lessons:
         return model, Taught(0.0, (), (), "No verdicts on windows of a kind with a forest.")
-    must = [(guard.matrix, SPARED), (confirmed, 1.0), (reviewed.matrix.part(reviewed.true), 1.0)]
-    before = [_found(model, one, threshold, recipe) for one, _ in must]
+    guarded = (guard.matrix, confirmed, reviewed.matrix.part(reviewed.true))
+    lines = (threshold / CLEAR, threshold, threshold)
+    must = [_found(model, one, line, recipe) for one, line in zip(guarded, lines, strict=True)]
+    near = _found(model, guard.matrix, threshold, recipe) & ~must[0]
     shown = _found(model, reviewed.matrix, threshold, recipe)
     for strength in STRENGTHS:
         detectors = dict(model.detectors)
@@ -150,18 +154,19 @@ def hear(
             weaker = LeafLessons((learned.push * strength).astype(np.float32), learned.bound)
             detectors[kind] = recalibrate(replace(detectors[kind], lessons=weaker, _near={}))
         taught = replace(model, detectors=detectors)
-        lost = sum(
-            int((was & ~_found(taught, one, threshold * spared, recipe)).sum())
-            for was, (one, spared) in zip(before, must, strict=True)
-        )
-        if lost:
+        found = [_found(taught, one, threshold, recipe) for one in guarded]
+        if any((was & ~now).any() for was, now in zip(must, found, strict=True)):
             continue
         now = _found(taught, reviewed.matrix, threshold, recipe)
         vanished, appeared = np.flatnonzero(shown & ~now), np.flatnonzero(now & ~shown)
         reason = (
             f"{len(vanished)} of {int(shown.sum())} reviewed findings vanish by verdicts; no attack is lost."
         )
-        return taught, Taught(strength, tuple(vanished.tolist()), tuple(appeared.tolist()), reason)
+        if tossed := int((near & ~found[0]).sum()):
+            reason += (
+                f" Of {len(guard.matrix)} planted deviations {tossed} at the line itself fell just under it."
+            )
+        return taught, Taught(strength, tuple(vanished.tolist()), tuple(appeared.tolist()), reason, tossed)
     return model, Taught(0.0, (), (), "Verdicts refused: with them attacks found before would be lost.")
 
 

@@ -57,13 +57,13 @@ def prepare(
 
 
 def learn(matrix: Matrix, rows: NDArray[np.intp], recipe: Recipe) -> tuple[Baseline, Rhythm | None]:
-    """This will learn the usual values of the rows' entities, and their rhythm where the recipe wants one."""
+    """This will learn the usual values of the rows' entities, and their rhythm where two weeks of history allow it."""
     parts = matrix.values, matrix.entity, matrix.group, matrix.at
     baseline = learn_habits(*parts, recipe.shrinkage, rows)
-    rhythm = learn_rhythm(*parts, baseline, rows) if recipe.rhythm else None
-    if rhythm is None:
+    if not recipe.rhythm:
         return baseline, None
-    return learn_habits(*parts, recipe.shrinkage, rows, rhythm), rhythm
+    rhythm, steadied = learn_rhythm(*parts, baseline, rows)
+    return steadied, rhythm
 
 
 def see_left_out(

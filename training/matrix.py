@@ -83,6 +83,14 @@ class Matrix:
         return len(self) * 86_400_000_000 / span
 
 
+def in_order_seen(entity: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """This will give the entities in the order of their first rows, and each row's place among them: what is shared out by
+    entity must not depend on how a database numbers them."""
+    entities, seen, inverse = np.unique(entity, return_index=True, return_inverse=True)
+    order = np.argsort(seen)
+    return entities[order], np.argsort(order)[inverse]
+
+
 def _contiguous(values: Any) -> NDArray[np.floating[Any]]:
     if isinstance(values, np.ndarray) and values.dtype == np.float32:
         return np.ascontiguousarray(values)

@@ -83,4 +83,5 @@ def _blind(report: Report) -> str:
 def _thin(report: Report) -> str:
     if report.threshold.promised:
         return ""
-    return "it is calibrated on too few windows to promise the budget"
+    kinds = f" of {', '.join(report.threshold.unproven)}" if report.threshold.unproven else ""
+    return f"it is calibrated on too few windows{kinds} to promise the budget"

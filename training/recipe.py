@@ -36,7 +36,8 @@ class Recipe:
     shrinkage: Shrinkage = field(default_factory=Shrinkage)
     fall_weight: float = 0.3
     clip: float = 30.0
-    rhythm: bool = False
+    rhythm: bool = True
+    """Learn when entities usually work, where two weeks of history are there."""
     least_windows: int = 20
     """Fewer windows than this make no forest; the kind is judged by the top-three channel alone."""
     loud_share: float = 0.05
@@ -112,7 +113,7 @@ RECIPES: dict[str, Recipe] = {
         shrinkage=Shrinkage(pseudo_windows=15.0),
         planted=200,
     ),
-    # Hours of working days and weekends, and a second forest where it proves better: takes about three times as long.
-    "thorough": Recipe(name="thorough", trees=200, try_channels=True, rhythm=True, planted=1_000),
+    # A second forest where it proves better: takes about three times as long.
+    "thorough": Recipe(name="thorough", trees=200, try_channels=True, planted=1_000),
 }
 """Named recipes. `nightly` for a cluster's weeks, `small` for a demonstration, `thorough` for long histories."""

@@ -20,6 +20,7 @@ from training.evaluate import Report, evaluate, steadiness
 from training.feedback import Recalibrate, Reviewed, Taught, hear
 from training.making import Made, Progress, brought_up_to_date, make
 from training.matrix import Matrix
+from training.newcomers import Newcomers, newcomer_scales
 from training.planting import Planted, plant
 from training.promote import Decision, decide
 from training.recipe import Recipe
@@ -67,11 +68,12 @@ def run(
     confirmed: NDArray[np.bool_] | None = None,
     reviewed: Reviewed | None = None,
     progress: Progress = lambda said: None,
+    newcomers: Newcomers | None = None,
 ) -> Candidate:
     """This will train a candidate on the matrix and judge it against the champion.
 
     `confirmed` marks windows of confirmed attacks: they teach nothing, and must still be found. `reviewed` holds
-    windows with verdicts, of this matrix or older. `progress` hears one line a step. Raises `NotEnoughData` when
+    windows with verdicts, of this matrix or older. `newcomers` are quiet later windows as if their entities had just come. `progress` hears one line a step. Raises `NotEnoughData` when
     fewer windows are left than the recipe's `least_windows`.
     """
     clean = leave_out(matrix, confirmed)
@@ -82,6 +84,9 @@ def run(
     if reviewed is not None and len(reviewed.matrix):
         progress("hearing the reviewers")
         model, taught = _hear(made, trial, split, reviewed, recipe)
+    if newcomers is not None:
+        progress("measuring how strange newcomers look")
+        model = replace(model, newcomers=newcomer_scales(model, matrix, split.fit, newcomers, recipe))
     progress("evaluating on planted deviations")
     report = _judged(model, trial, recipe)
     theirs, steady, drift = None, None, None
@@ -103,7 +108,7 @@ def run(
         evaluation=plain(report.to_dict()),
         drift=plain(drift.to_dict()) if drift else {},
         decision=plain(decision.to_dict()),
-        notes=(*model.card.notes, *((taught.reason,) if taught else ())),
+        notes=(*model.card.notes, *_newcomers_note(model), *((taught.reason,) if taught else ())),
     )
     model = replace(model, card=card)
     return Candidate(model, report, theirs, steady, drift, decision, taught, made.to_review)
@@ -128,6 +133,13 @@ def set_trial(matrix: Matrix, clean: NDArray[np.intp], split: Split, recipe: Rec
     held_back = next(part for part in (split.held_back, split.calibrate, split.fit) if len(part))
     attacks = np.setdiff1d(np.arange(len(matrix)), clean)
     return Trial(matrix, held_back, attacks, plant(matrix, held_back, recipe.planted, recipe.seed))
+
+
+def _newcomers_note(model: Model) -> tuple[str, ...]:
+    if not model.newcomers:
+        return ()
+    said = ", ".join(f"{kind} ({scale.count})" for kind, scale in sorted(model.newcomers.items()))
+    return (f"Newcomers are ranked among windows of known ones as if these had just come: {said}.",)
 
 
 def _judged(model: Model, trial: Trial, recipe: Recipe) -> Report:

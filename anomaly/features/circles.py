@@ -14,6 +14,7 @@ from anomaly.windows.entity import CLUSTER_WIDE
 from anomaly.windows.firsts import NEVER, Firsts, look_up
 from anomaly.windows.peers import Peers
 from anomaly.windows.vocabulary import Vocabulary
+from anomaly.windows.window import Windows
 
 Ints = NDArray[np.int64]
 
@@ -76,10 +77,18 @@ def merged_terms(vocabulary: Vocabulary) -> Ints:
     An upgrade of kubectl is no new tool.
     """
     result = np.arange(vocabulary.size, dtype=np.int64)
+    first = products(vocabulary)
+    for number in vocabulary.of(Dimension.AGENT).tolist():
+        result[number] = first[product(vocabulary.text_of(number))]
+    return result
+
+
+def products(vocabulary: Vocabulary) -> dict[str, int]:
+    """This will return the first id of each product of a user agent."""
     first: dict[str, int] = {}
     for number in vocabulary.of(Dimension.AGENT).tolist():
-        result[number] = first.setdefault(product(vocabulary.text_of(number)), number)
-    return result
+        first.setdefault(product(vocabulary.text_of(number)), number)
+    return first
 
 
 def product(agent: str) -> str:
@@ -148,7 +157,10 @@ class Rates:
     @classmethod
     def of(cls, label: Ints, topic: Ints, first_us: Ints, span_us: int) -> Rates:
         """This will count first sightings (one entry each)."""
-        labels, place = np.unique(label, return_inverse=True)
+        if len(label) and (label == label[0]).all():
+            labels, place = label[:1], np.zeros(len(label), dtype=np.intp)
+        else:
+            labels, place = np.unique(label, return_inverse=True)
         began = np.full(len(labels), NEVER, dtype=np.int64)
         np.minimum.at(began, place, first_us)
         # What comes with the first span is the beginning, not news.
@@ -225,6 +237,20 @@ class Circles:
             tuple(rates),
             _issuers(vocabulary, entity, term, moment, dimension == int(Dimension.ISSUED)),
         )
+
+
+def issuers_for(windows: Windows, firsts: Firsts) -> Sightings:
+    """This will say who had the credentials issued that these windows use, whenever that was: a token minted an hour ago and used
+    by somebody else now is joined today, and not after the next training."""
+    words = windows.vocabulary
+    used = np.unique(windows.terms[windows.dimensions == int(Dimension.CREDENTIAL)])
+    minted = {words.id_of(Dimension.ISSUED, words.text_of(number)) for number in used.tolist()} - {None}
+    theirs = np.isin(
+        firsts.term, np.array(sorted(each for each in minted if each is not None), dtype=np.int64)
+    )
+    theirs &= firsts.entity != CLUSTER_WIDE
+    entity, term, moment = firsts.entity[theirs], firsts.term[theirs], firsts.first_us[theirs]
+    return _issuers(words, entity, term, moment, np.ones(len(term), dtype=np.bool_))
 
 
 def _issuers(

@@ -7,7 +7,7 @@ circles beside the entity itself: its peer group, its kind, the cluster; in each
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.events.identity import EntityKind
-from anomaly.features.circles import Circles, Sightings
+from anomaly.features.circles import Circle, Circles, Sightings, Topic, issuers_for
 from anomaly.features.mixes import Mixes
 from anomaly.features.novel import Fresh, fresh_terms
 from anomaly.features.surprise import Surprise, surprise_of
+from anomaly.windows.dimension import Dimension
 from anomaly.windows.entity import Entity
 from anomaly.windows.firsts import Firsts
 from anomaly.windows.peers import KINDS, Peers, peer_groups
@@ -43,6 +44,8 @@ class History:
     circles: Circles
     mixes: Mixes
     peers: Peers
+    strangers: bool = False
+    """Whether the entities are taken for strangers: the mixes know nothing of their own past."""
 
     @classmethod
     def of(
@@ -82,9 +85,15 @@ class History:
         code = int(self.peers.kind_of(np.array([entity]))[0])
         return KINDS[code] if code >= 0 else EntityKind.HUMAN
 
-    def refreshed(self, firsts: Firsts, peers: Peers | None = None) -> History:
-        """This will return the same history with newer firsts (of the entities at hand) and, if given, peers with strangers."""
-        return History(firsts, self.circles, self.mixes, peers if peers is not None else self.peers)
+    def refreshed(
+        self, firsts: Firsts, peers: Peers | None = None, windows: Windows | None = None
+    ) -> History:
+        """This will return the same history with newer firsts (of the entities at hand) and, if given, peers with strangers and
+        whoever had the credentials issued that the windows use."""
+        circles = self.circles
+        if windows is not None:
+            circles = replace(circles, issuers=issuers_for(windows, firsts))
+        return replace(self, firsts=firsts, circles=circles, peers=peers if peers is not None else self.peers)
 
 
 @dataclass(frozen=True)
@@ -114,9 +123,32 @@ class Past:
         return fresh_terms(self.history.firsts, self.history.circles, self.windows, self.group, self.kind)
 
     @cached_property
+    def odds(self) -> NDArray[np.float64]:
+        """How much each fresh term says, as odds: (1 + circles, terms), for the entity itself and then for each circle."""
+        fresh = self.fresh
+        others = (fresh.others[:, circle] for circle in Circle)
+        return np.stack([np.expm1(surprise) for surprise in (fresh.surprise, *others)])
+
+    def news(self, circle: Circle | None, *topics: Topic) -> NDArray[np.float64]:
+        """This will return what is new on some topics for a circle, or (None) for the entity itself: odds added up, by window."""
+        whose = 0 if circle is None else 1 + int(circle)
+        return self.fresh.total(self.windows.n, self.odds[whose], *topics)
+
+    @cached_property
     def surprise(self) -> Surprise:
         """How unlikely each action, place, address and agent of the windows is."""
-        return surprise_of(self.history.mixes, self.history.peers, self.windows, self.group, self.kind)
+        found = surprise_of(self.history.mixes, self.history.peers, self.windows, self.group, self.kind)
+        return found.of_strangers() if self.history.strangers else found
+
+    def rare(self, dimension: Dimension) -> Surprise:
+        """The same for the terms of one dimension."""
+        if dimension not in self._rare:
+            self._rare[dimension] = self.surprise.of(dimension)
+        return self._rare[dimension]
+
+    @cached_property
+    def _rare(self) -> dict[int, Surprise]:
+        return {}
 
     @cached_property
     def issuers(self) -> Sightings:

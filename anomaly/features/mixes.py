@@ -143,8 +143,8 @@ def hour_of(start_us: NDArray[np.int64]) -> Keys:
     """This will return 0..23 for the hour of a working day, 24..47 of a Saturday or Sunday, in UTC."""
     day = start_us // DAY_US
     # 1970-01-01 was a Thursday: days 2 and 3 of each week from there are the weekend.
-    weekend = np.isin(day % 7, (2, 3))
-    return (start_us % DAY_US) // HOUR_US + 24 * weekend
+    weekend = (day % 7 == 2) | (day % 7 == 3)
+    return np.asarray((start_us % DAY_US) // HOUR_US + 24 * weekend)
 
 
 def _part(windows: Windows, until_us: int) -> tuple[tuple[Keys, Floats], Keys, Keys]:

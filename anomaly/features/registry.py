@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, cast
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from anomaly.features import families
 from anomaly.features.history import History, Past
 from anomaly.features.masks import Column
-from anomaly.features.split import split
+from anomaly.features.questions import Questions, question_of
+from anomaly.features.split import OneWindow, split
 from anomaly.windows.window import Windows
 from models.layout import Feature, Layout, Treatment, treatment_of
 
@@ -69,18 +70,43 @@ def extract(windows: Windows, history: History, block: int = BLOCK) -> tuple[Lay
 
     A row depends on its own window and the history alone, never on the windows beside it. All windows are of one cluster.
     """
-    columns = definitions()
     # Seven digits are more than any feature means, and a million windows then take half the memory.
-    matrix = np.empty((windows.n, len(columns)), dtype=np.float32)
+    matrix = np.empty((windows.n, len(definitions())), dtype=np.float32)
     for start in range(0, windows.n, block):
         index = np.arange(start, min(start + block, windows.n))
-        part = split(windows.take(index) if windows.n > block else windows)
-        past = Past(history, part)
-        for number, definition in enumerate(columns):
-            matrix[index, number] = (
-                definition.compute(part, past) if definition.needs_past else definition.compute(part)
-            )
+        part = windows.take(index) if windows.n > block else windows
+        matrix[index] = rows_seen(Past(history, split(part)))
     return layout(), matrix
+
+
+def rows_seen(past: Past) -> NDArray[np.float32]:
+    """This will return the matrix of the windows that a past is seen from, which are split (`anomaly.features.split`).
+
+    For whoever goes on to ask that past, as an explanation does: what it worked out is not worked out again.
+    """
+    windows, columns = past.windows, definitions()
+    matrix = np.empty((windows.n, len(columns)), dtype=np.float32)
+    wanted: Iterable[int] = range(len(columns))
+    if isinstance(windows, OneWindow):
+        questions, wanted = _questions()
+        matrix[0, questions.columns] = questions.answers(windows, past.fresh.topic, past.odds)
+    for number in wanted:
+        definition = columns[number]
+        matrix[:, number] = (
+            definition.compute(windows, past) if definition.needs_past else definition.compute(windows)
+        )
+    return matrix
+
+
+@lru_cache(maxsize=1)
+def _questions() -> tuple[Questions, tuple[int, ...]]:
+    """What is answered at once for a single window, and the columns of all other features."""
+    asked = {
+        number: question
+        for number, definition in enumerate(definitions())
+        if (question := question_of(definition.compute, definition.needs_past)) is not None
+    }
+    return Questions(asked.items()), tuple(n for n in range(len(definitions())) if n not in asked)
 
 
 def _family(name: str) -> Iterator[Definition]:

@@ -10,7 +10,7 @@ stranger, who has none, wholly by the others. Reference: MacKay and Peto 1995, h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -26,11 +26,13 @@ PRIOR: Final = 4.0
 """Windows of others that one's own past must outweigh: with four windows of one's own both count the same."""
 
 Ints = NDArray[np.int64]
+_MIXED: Final = np.array([int(each) for each in MIXED], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """One entry for each MIXED term of each window: -ln P for the entity and for its peers without it, in nats.
+    """One entry for each MIXED term of each window: -ln P for the entity and for its peers without it, in nats. Entries of a
+    dimension lie together.
 
     `past` is how many windows of its entity the judgement rests on.
     """
@@ -44,7 +46,9 @@ class Surprise:
 
     def of(self, dimension: Dimension) -> Surprise:
         """This will return the entries of one dimension."""
-        chosen = self.dimension == int(dimension)
+        held = self.dimension == int(dimension)
+        begin = int(held.argmax()) if len(held) else 0
+        chosen = slice(begin, begin + np.count_nonzero(held))
         return Surprise(
             self.row[chosen],
             self.term[chosen],
@@ -53,6 +57,10 @@ class Surprise:
             self.peers[chosen],
             self.past[chosen],
         )
+
+    def of_strangers(self) -> Surprise:
+        """This will return the same for entities of whose own past nothing is known: judged wholly by the others."""
+        return replace(self, own=self.peers, past=np.zeros_like(self.past))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +77,17 @@ def surprise_of(mixes: Mixes, peers: Peers, windows: Windows, group: Ints, kind:
     parts = [windows.rows(dimension) for dimension in MIXED]
     row = np.concatenate([part[0] for part in parts])
     term = np.concatenate([part[1] for part in parts])
-    dimension = np.repeat([int(each) for each in MIXED], [len(part[0]) for part in parts]).astype(np.int64)
+    dimension = np.repeat(_MIXED, [len(part[0]) for part in parts])
     inside = mixes.inside(windows)
-    pair, back = np.unique((windows.entity[row].astype(np.int64) << 32) | term, return_inverse=True)
-    sample = np.empty(len(pair), dtype=np.int64)
-    sample[back] = row
-    entity, what = pair >> 32, pair & 0xFFFFFFFF
-    mine, all_mine = mixes.counts.at(pair), mixes.total_of(entity)
+    pair = (windows.entity[row].astype(np.int64) << 32) | term
+    sample, back = row, np.arange(len(row))
+    if windows.n > 1:
+        # One window holds no term twice.
+        pair, back = np.unique(pair, return_inverse=True)
+        sample = np.empty(len(pair), dtype=np.int64)
+        sample[back] = row
+    what = pair & 0xFFFFFFFF
+    mine, all_mine = mixes.counts.at(pair), mixes.total_of(windows.entity)[sample]
     chance = _others(
         pools, 2, np.zeros(len(pair), dtype=np.int64), what, mine, all_mine, np.full(len(pair), -1.0)
     )

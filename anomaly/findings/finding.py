@@ -14,6 +14,8 @@ class FindingKind(StrEnum):
 
     RULE = "rule"
     BEHAVIOUR = "behaviour"
+    SYSTEM = "system"
+    """About the product's own sight: a cluster fell silent, its policy changed, events are lost."""
 
 
 class Severity(StrEnum):

@@ -6,6 +6,7 @@ semilattice (joining twice, or in another order, changes nothing), so that windo
 
 The line of `models.budget` keeps quiet days within the budget. On a day of attacks more stories lie over it than people can read:
 the gravest have room, of equally grave ones what was not told the day before, then the strangest; what is critical is shown even beyond it, and what a person touched stays.
+Of equally grave ones those go first that stand out although so many windows were looked at (false discovery control).
 The others are kept below, where they can be listed. None is lost, and the day's room is given anew each time the day is judged.
 """
 
@@ -18,14 +19,23 @@ from math import ceil
 from typing import Final
 from uuid import UUID
 
+import numpy as np
+
 from anomaly.events.key import EPOCH
 from anomaly.findings.finding import Finding, FindingKind, Severity, finding_id
+from models.discovery import firm
 
 OPEN: Final = "open"
 BELOW: Final = "below"
 """State of a story for which its day had no room."""
 SUPPRESSED: Final = "suppressed"
 """State of a story that people chose not to see: it takes no room from others."""
+FALSE_SHARE: Final = 0.1
+"""Share of false discoveries, on average, among the stories of a day that are said to stand out."""
+CHANCE: Final = "against chance"
+"""The detail of a finding that says whether it stands out."""
+FIRM: Final = "stands out: of a day's findings that do, at most 1 in 10 is chance"
+TENTATIVE: Final = "may be chance: so many windows of a day bring one as strange now and then"
 
 Event = tuple[datetime, UUID]
 Cause = tuple[int, str]
@@ -44,6 +54,9 @@ class Days:
     most: float = 10.0
     origin: datetime = EPOCH
     horizon: datetime | None = None
+    among: float = 0.0
+    """Windows that a day brings, at the rate of the training; 0: not known, and nothing is said of false discoveries. It is not
+    counted as the day goes on, or what stands out would hang on when it was judged."""
 
     def start_of(self, at: datetime) -> datetime:
         """This will return when the day of a moment began."""
@@ -144,8 +157,12 @@ def _make_room(stories: dict[UUID, Story], day: datetime, days: Days) -> set[UUI
     settled = [story for story in begun if not _competes(story) and story.finding.state != SUPPRESSED]
     room = max(days.room(day) - len(settled), 0)
     before = _front(stories, day - days.length, days)
+    sure = standing_out(begun, days)
+    for story in begun if days.among else ():
+        _note(stories, story, story.finding.id in sure)
+    free = [stories[story.finding.id] for story in free]
     beyond = set()
-    for at, story in enumerate(sorted(free, key=lambda story: place_of(story, before))):
+    for at, story in enumerate(sorted(free, key=lambda story: place_of(story, before, sure))):
         critical = story.finding.severity is Severity.CRITICAL
         if critical and at >= room:
             beyond.add(story.finding.id)
@@ -153,6 +170,24 @@ def _make_room(stories: dict[UUID, Story], day: datetime, days: Days) -> set[UUI
         if story.finding.state != state:
             stories[story.finding.id] = replace(story, finding=replace(story.finding, state=state))
     return beyond
+
+
+def standing_out(begun: Sequence[Story], days: Days) -> frozenset[UUID]:
+    """This will return the ids of a day's stories that stand out although so many windows were looked at that day: of these at most
+    `FALSE_SHARE` are chance, on average. Each counts by its strangest window, so that a story of many windows counts once."""
+    if not days.among or not begun:
+        return frozenset(story.finding.id for story in begun)
+    # A score is 1 - p ** (1/4): models/detector.py.
+    p_values = np.array([(1.0 - story.finding.score) ** 4 for story in begun])
+    marked = firm(p_values, days.among, FALSE_SHARE)
+    return frozenset(story.finding.id for story, sure in zip(begun, marked, strict=True) if sure)
+
+
+def _note(stories: dict[UUID, Story], story: Story, sure: bool) -> None:
+    said = FIRM if sure else TENTATIVE
+    if story.finding.details.get(CHANCE) != said:
+        details = {**story.finding.details, CHANCE: said}
+        stories[story.finding.id] = replace(story, finding=replace(story.finding, details=details))
 
 
 def _begun(stories: dict[UUID, Story], day: datetime, days: Days) -> list[Story]:
@@ -175,11 +210,14 @@ def _competes(story: Story) -> bool:
     return story.finding.state == BELOW or (story.finding.state == OPEN and not story.touched)
 
 
-def place_of(story: Story, before: frozenset[Cause] = frozenset()) -> tuple[int, bool, float, datetime, UUID]:
+def place_of(
+    story: Story, before: frozenset[Cause] = frozenset(), sure: frozenset[UUID] | None = None
+) -> tuple[int, bool, bool, float, datetime, UUID]:
     """This will return the key by which stories stand in line for their day's room: the graver first, of equally grave ones what
-    did not stand foremost the day `before`, then the stranger, then the earlier.
+    stands out (is in `sure`), of these what did not stand foremost the day `before`, then the stranger, then the earlier.
 
     Severity goes before everything, so that no number of strange but harmless decoys takes the room of a grave story.
     """
     made = story.finding
-    return (-made.severity.rank, _cause(story) in before, -made.score, made.start, made.id)
+    chance = sure is not None and made.id not in sure
+    return (-made.severity.rank, chance, _cause(story) in before, -made.score, made.start, made.id)

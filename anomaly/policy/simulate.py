@@ -122,7 +122,7 @@ class Simulator:
         """This will take one event with the size it was stored in."""
         try:
             request = request_of(event)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             self.result.unreadable += 1
             return
         decision = self._matcher.decide(request)

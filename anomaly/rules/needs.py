@@ -16,7 +16,7 @@ from anomaly.rules.correlation import Correlation
 from anomaly.rules.fields import LEVELS, VERBS
 from anomaly.rules.rule import Rule, Stages
 from anomaly.rules.tree import Node, every, fields_of, reduce
-from anomaly.rules.worlds import OTHER, dead, shape_for, targets_of
+from anomaly.rules.worlds import OTHER, OUTCOME_FIELDS, dead, shape_for, targets_of
 
 ANY: Final = "*"
 _OUTCOMES: Final = (
@@ -126,8 +126,16 @@ def _reaches(condition: Node, asked: set[str]) -> Iterator[Reach]:
     found: dict[Target, list[Shape]] = {}
     for shape in _shapes(condition, asked, LEVELS[-1], ""):
         found.setdefault(_target(shape, asked), []).append(shape)
+    # Without bodies, and where the level itself is not asked, every level answers alike.
+    alike = all(field.level == LEVELS[0] and field.name != "level" for field in fields_of(condition))
     for target, shapes in found.items():
-        results = {level: [_at(condition, shape, level) for shape in shapes] for level in LEVELS}
+        full = [_at(condition, shape, LEVELS[-1]) for shape in shapes]
+        results = {
+            level: full
+            if alike or level == LEVELS[-1]
+            else [_at(condition, shape, level) for shape in shapes]
+            for level in LEVELS
+        }
         seen = [level for level in LEVELS if any(not dead(node) for node in results[level])]
         if not seen:
             continue
@@ -144,16 +152,20 @@ def _reaches(condition: Node, asked: set[str]) -> Iterator[Reach]:
 
 
 def _at(condition: Node, shape: Shape, level: str) -> Node:
-    at = shape_for(
-        *(
-            shape.verb,
-            shape.group,
-            shape.resource,
-            shape.subresource,
-            shape.code,
-            shape.decision,
-            shape.stage,
-            level,
+    at = (
+        shape
+        if level == shape.level
+        else shape_for(
+            *(
+                shape.verb,
+                shape.group,
+                shape.resource,
+                shape.subresource,
+                shape.code,
+                shape.decision,
+                shape.stage,
+                level,
+            )
         )
     )
     node = reduce(condition, narrow_knowledge(at))
@@ -161,14 +173,18 @@ def _at(condition: Node, shape: Shape, level: str) -> Node:
 
 
 def _shapes(condition: Node, asked: set[str], level: str, stage: str) -> Iterator[Shape]:
+    """Outcomes are told apart only where a field does: most rules look at none, and seven shapes would answer alike."""
     verbs = (
         VERBS
         if "verb" in asked or any(field.level != "Metadata" for field in fields_of(condition))
         else (ANY,)
     )
+    outcomes = ((0, ""),) if stage == "RequestReceived" else _OUTCOMES
+    if not any(field.name in OUTCOME_FIELDS for field in fields_of(condition)):
+        outcomes = outcomes[:1]
     for group, resource, sub in targets_of(condition):
         for verb in verbs:
-            for code, decision in _OUTCOMES if stage != "RequestReceived" else ((0, ""),):
+            for code, decision in outcomes:
                 yield shape_for(
                     verb, group, resource, sub, code, decision, stage or "ResponseComplete", level
                 )

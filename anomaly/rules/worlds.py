@@ -48,6 +48,10 @@ _KNOWN: Final[dict[str, Collection[str]]] = {
 }
 """Fields of names, with the names Kubernetes itself has."""
 MAX_TARGETS: Final = 5_000
+OUTCOME_FIELDS: Final = frozenset(
+    {"responseStatus.code", "codeClass", "decision", f"annotations.{DECISION}", "allowed", "refused"}
+)
+"""Fields that tell how a request was answered."""
 
 
 def impossible(node: Node) -> bool:
@@ -124,15 +128,7 @@ def _has_body(node: Node) -> bool:
 
 def _codes(node: Node) -> list[tuple[int, str]]:
     asked = {field.name for field in fields_of(node)}
-    if not asked & {
-        "responseStatus.code",
-        "codeClass",
-        "decision",
-        f"annotations.{DECISION}",
-        "allowed",
-        "refused",
-        "stage",
-    }:
+    if not asked & (OUTCOME_FIELDS | {"stage"}):
         return [(200, "allow")]
     named = {
         round(number) + step

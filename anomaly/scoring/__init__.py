@@ -5,6 +5,6 @@ To add a name, add its line to `catalogue.py` and its witness to `witnesses.py`.
 
 from anomaly.scoring.context import Context
 from anomaly.scoring.deviation import Deviation, Part
-from anomaly.scoring.scorer import Scores, deviation, deviations, judge, score
+from anomaly.scoring.scorer import Scores, appraise, deviation, deviations, judge, score
 
-__all__ = ["Context", "Deviation", "Part", "Scores", "deviation", "deviations", "judge", "score"]
+__all__ = ["Context", "Deviation", "Part", "Scores", "appraise", "deviation", "deviations", "judge", "score"]

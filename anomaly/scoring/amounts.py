@@ -10,6 +10,12 @@ _ODDS: Final = ("windows to one", "windows to one, weighted")
 _NEWS: Final = ("spans without", "spans without, weighted")
 _UNLIKELY: Final = ((1.0, "ordinary"), (6.0, "unlikely"), (20.0, "very unlikely"))
 _NATS: Final = ("weighted nats",)
+FORMS: Final = (
+    "unknown", "none", "nothing rare", "about 1 in %(number)s windows", "less than 1 in %(number)s windows", "nothing new",
+    "news that is common", "never seen in %(number)s windows", "never seen in over %(number)s windows", "ordinary", "unlikely",
+    "very unlikely", "extremely unlikely", "%(number)s of 10", "%(number)s %(unit)s",
+)  # fmt: skip
+"""Every form of words an amount can have, but for the bare number."""
 
 
 class Amount(Protocol):
@@ -27,23 +33,33 @@ class Amount(Protocol):
     def peers(self) -> float | None: ...
 
 
+Words = tuple[str, dict[str, str]]
+"""A form of `FORMS` and what is put into it: so that it can be said in another language."""
+
+
 def in_words(value: float | None, unit: str) -> str:
     """This will return a feature's value as people say it: "25 secrets", "never seen in 270 windows", "less than 1 in 1,000
     windows", "none"."""
+    form, parts = words_for(value, unit)
+    return form % parts
+
+
+def words_for(value: float | None, unit: str) -> Words:
+    """This will return a feature's value as a form of words and its parts."""
     if value is None:
-        return "unknown"
+        return "unknown", {}
     if unit in _ODDS:
         return _odds(value)
     if unit in _NEWS:
         return _news(value)
     if unit in _NATS:
-        return next((said for limit, said in _UNLIKELY if value < limit), "extremely unlikely")
+        return next((said for limit, said in _UNLIKELY if value < limit), "extremely unlikely"), {}
     if unit == "tenths":
-        return f"{min(value, 10.0):.0f} of 10"
+        return "%(number)s of 10", {"number": f"{min(value, 10.0):.0f}"}
     said = number(value)
-    if unit == "nats" or not unit:
-        return said
-    return said if said == "none" else f"{said} {unit if said != '1' else _singular(unit)}"
+    if unit == "nats" or not unit or said == "none":
+        return "%(number)s", {"number": said}
+    return "%(number)s %(unit)s", {"number": said, "unit": unit if said != "1" else singular(unit)}
 
 
 def number(value: float | None) -> str:
@@ -57,10 +73,12 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 10 or abs(value - round(value)) < 0.05 else f"{value:.1f}"
 
 
-def _odds(value: float) -> str:
+def _odds(value: float) -> Words:
     if value < 1.0:
-        return "nothing rare"
-    return f"{once_in(value + 1)} windows"
+        return "nothing rare", {}
+    if value + 1 < MOST:
+        return "about 1 in %(number)s windows", {"number": f"{value + 1:,.0f}"}
+    return "less than 1 in %(number)s windows", {"number": f"{MOST:,}"}
 
 
 def once_in(windows: float) -> str:
@@ -68,15 +86,18 @@ def once_in(windows: float) -> str:
     return f"about 1 in {windows:,.0f}" if windows < MOST else f"less than 1 in {MOST:,}"
 
 
-def _news(value: float) -> str:
+def _news(value: float) -> Words:
     if value < 0.5:
-        return "nothing new"
+        return "nothing new", {}
     if value < 1.5:
-        return "news that is common"
-    return f"never seen in {value:,.0f} windows" if value < MOST else f"never seen in over {MOST:,} windows"
+        return "news that is common", {}
+    if value < MOST:
+        return "never seen in %(number)s windows", {"number": f"{value:,.0f}"}
+    return "never seen in over %(number)s windows", {"number": f"{MOST:,}"}
 
 
-def _singular(unit: str) -> str:
+def singular(unit: str) -> str:
+    """This will return a unit for one of it."""
     if unit.endswith("ies"):
         return unit[:-3] + "y"
     if unit.endswith(("sses", "xes")):

@@ -21,7 +21,7 @@ class Context:
     """One cluster as the judge sees it.
 
     `threshold` is the p-value at or below which a window is a deviation; it follows from the alert budget
-    (`models.budget.threshold_for`). The history's peers must know every entity of the windows (`Peers.with_strangers`), and its
+    (`models.line.line_of`). The history's peers must know every entity of the windows (`Peers.with_strangers`), and its
     firsts must cover them and, for what they show first, the cluster.
     """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from anomaly.events.identity import EntityKind
-from anomaly.features.actions import DELETES, ActionClass, class_of, split
+from anomaly.features.actions import DELETES, ActionClass, split
 from anomaly.features.families.origins import scripting
 from anomaly.features.families.privileges import powerful
 from anomaly.features.families.workloads import takes_node
@@ -39,13 +39,9 @@ NOTHING: Final = Testimony()
 Witness = Callable[[Sight], Testimony]
 
 
-def _actions(sight: Sight, *classes: ActionClass) -> tuple[Term, ...]:
-    return sight.of(Dimension.ACTION, lambda action: class_of(action) in classes)
-
-
 def _deed(*classes: ActionClass, features: tuple[str, ...] = (), also: tuple[Dimension, ...] = ()) -> Witness:
     def witness(sight: Sight) -> Testimony:
-        actions = _actions(sight, *classes)
+        actions = sight.of_classes(*classes)
         if not actions:
             return NOTHING
         return Testimony(
@@ -60,7 +56,7 @@ def _write_deed(*classes: ActionClass, features: tuple[str, ...] = ()) -> Witnes
 
     def witness(sight: Sight) -> Testimony:
         actions = tuple(
-            term for term in _actions(sight, *classes) if split(term.text)[0] not in {"get", "list", "watch"}
+            term for term in sight.of_classes(*classes) if split(term.text)[0] not in {"get", "list", "watch"}
         )
         return Testimony(actions, 0.0, 0.0, features) if actions else NOTHING
 
@@ -74,7 +70,7 @@ def secrets_enumerated(sight: Sight) -> Testimony:
     if max(len(secrets), len(places)) < MANY or not unusual:
         return NOTHING
     return Testimony(
-        (*_actions(sight, ActionClass.SECRET_READ), *secrets, *places),
+        (*sight.of_classes(ActionClass.SECRET_READ), *secrets, *places),
         0.0,
         6.0,
         ("secrets.", "novelty.secrets"),
@@ -82,7 +78,7 @@ def secrets_enumerated(sight: Sight) -> Testimony:
 
 
 def secrets_accessed(sight: Sight) -> Testimony:
-    actions = _actions(sight, ActionClass.SECRET_READ)
+    actions = sight.of_classes(ActionClass.SECRET_READ)
     if not actions:
         return NOTHING
     places = sight.of(Dimension.TARGET, lambda target: target.startswith("secrets @"))
@@ -94,7 +90,7 @@ def secrets_accessed(sight: Sight) -> Testimony:
 def workload_privileged(sight: Sight) -> Testimony:
     risks = sight.of(Dimension.RISK, lambda risk: takes_node(risk) and "ostPath" not in risk)
     return Testimony(
-        (*risks, *_actions(sight, ActionClass.WORKLOAD_WRITE)) if risks else (),
+        (*risks, *sight.of_classes(ActionClass.WORKLOAD_WRITE)) if risks else (),
         0.0,
         0.0,
         ("workloads.node_taking", "workloads.risks", "novelty.powers"),
@@ -104,7 +100,7 @@ def workload_privileged(sight: Sight) -> Testimony:
 def workload_sensitive_mount(sight: Sight) -> Testimony:
     risks = sight.of(Dimension.RISK, lambda risk: risk == "sensitive-hostPath")
     return Testimony(
-        (*risks, *_actions(sight, ActionClass.WORKLOAD_WRITE)) if risks else (),
+        (*risks, *sight.of_classes(ActionClass.WORKLOAD_WRITE)) if risks else (),
         0.0,
         0.0,
         ("workloads.node_taking", "workloads.risks", "novelty.powers"),
@@ -114,7 +110,7 @@ def workload_sensitive_mount(sight: Sight) -> Testimony:
 def role_binding_created(sight: Sight) -> Testimony:
     actions = tuple(
         term
-        for term in _actions(sight, ActionClass.BINDING_WRITE)
+        for term in sight.of_classes(ActionClass.BINDING_WRITE)
         if split(term.text)[0] not in {"get", "list", "watch"}
     )
     if not actions:
@@ -126,7 +122,7 @@ def role_binding_created(sight: Sight) -> Testimony:
 
 
 def permission_checked(sight: Sight) -> Testimony:
-    actions = _actions(sight, ActionClass.PERMISSION_CHECK)
+    actions = sight.of_classes(ActionClass.PERMISSION_CHECK)
     if not actions:
         return NOTHING
     checked = sight.of(Dimension.CHECKED)
@@ -182,7 +178,7 @@ def dns_tampered(sight: Sight) -> Testimony:
     names = sight.of(
         Dimension.NAME, lambda name: name.startswith("configmaps ") and "dns" in name.rpartition("/")[2]
     )
-    actions = _actions(sight, ActionClass.CONFIG_WRITE)
+    actions = sight.of_classes(ActionClass.CONFIG_WRITE)
     written = tuple(term for term in actions if split(term.text)[1] == "configmaps")
     if not names or not written:
         return NOTHING
@@ -192,7 +188,7 @@ def dns_tampered(sight: Sight) -> Testimony:
 
 def token_minted(sight: Sight) -> Testimony:
     """For a kubelet tokens of its pods are daily work: only what it is refused speaks."""
-    actions = _actions(sight, ActionClass.TOKEN)
+    actions = sight.of_classes(ActionClass.TOKEN)
     if sight.kind is EntityKind.NODE:
         refused = {term.text for term in sight.of(Dimension.DENIED)}
         actions = tuple(term for term in actions if term.text in refused)
@@ -252,7 +248,7 @@ def _machine(agent: str) -> bool:
 
 
 def cluster_mapped(sight: Sight) -> Testimony:
-    listed = tuple(term for term in _actions(sight, ActionClass.LIST) if term.most >= USUAL)
+    listed = tuple(term for term in sight.of_classes(ActionClass.LIST) if term.most >= USUAL)
     return Testimony(listed, 0.0, min(12.0, 2.0 * len(listed)), ("discovery.", "resources.namespaces"))
 
 
@@ -267,7 +263,7 @@ def traces_removed(sight: Sight) -> Testimony:
 
 
 def workload_deployed(sight: Sight) -> Testimony:
-    actions = _actions(sight, ActionClass.WORKLOAD_WRITE)
+    actions = sight.of_classes(ActionClass.WORKLOAD_WRITE)
     if not actions:
         return NOTHING
     images = (*sight.of(Dimension.IMAGE), *sight.of(Dimension.REGISTRY))

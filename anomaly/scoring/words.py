@@ -60,7 +60,12 @@ _ORDER: Final = {dimension: place for place, dimension in enumerate(_LEADS)}
 
 def plain(text: str, longest: int = LONGEST) -> str:
     """This will return the text on one line without control or invisible characters, cut with an ellipsis."""
-    clean = "".join("?" if unicodedata.category(letter)[0] == "C" else letter for letter in text)
+    # What is printable holds no character of the categories C; most texts are, and need not be looked at letter by letter.
+    clean = (
+        text
+        if text.isprintable()
+        else "".join("?" if unicodedata.category(letter)[0] == "C" else letter for letter in text)
+    )
     clean = " ".join(clean.split())
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
@@ -84,7 +89,7 @@ def reason(
 def normal(changes: Sequence[tuple[str, float]] | None, titles: dict[str, str]) -> str:
     """This will say what would have made the window normal: the fewest features and the values they would need."""
     if changes is None:
-        return "No few changes would have made this window normal: too much of it is unusual at once."
+        return "No small number of changes would have made this window normal: too much of it is unusual at once."
     if not changes:
         return ""
     said = [_change(titles.get(name, name), name, value) for name, value in changes[:_SHOWN]]

@@ -39,7 +39,7 @@ def moved(windows: Windows, past: Past) -> Column:
     Unit: spans without.
     """
     fresh = past.fresh
-    arrivals = fresh.total(windows.n, np.expm1(fresh.surprise), Topic.ADDRESSES, Topic.TOOLS)
+    arrivals = past.news(None, Topic.ADDRESSES, Topic.TOOLS)
     new_credentials = fresh.total(windows.n, np.ones(len(fresh.row)), Topic.CREDENTIALS)
     return np.where(new_credentials > 0, 0.0, arrivals)
 
@@ -52,7 +52,7 @@ def arrived(windows: Windows, past: Past) -> Column:
     Unit: spans without.
     """
     fresh = past.fresh
-    arrivals = fresh.total(windows.n, np.expm1(fresh.surprise), Topic.ADDRESSES, Topic.TOOLS)
+    arrivals = past.news(None, Topic.ADDRESSES, Topic.TOOLS)
     new_credentials = fresh.total(windows.n, np.ones(len(fresh.row)), Topic.CREDENTIALS)
     return np.where(new_credentials > 0, arrivals, 0.0)
 
@@ -65,7 +65,11 @@ def from_a_person(windows: Windows, past: Past) -> Column:
     Unit: credentials.
     """
     row, term, _ = windows.rows(Dimension.CREDENTIAL)
+    if not len(row):
+        return np.zeros(windows.n)
     issuer = past.issuers.owner_of(np.zeros(len(term), dtype=np.int64), term)
+    if (issuer < 0).all():
+        return np.zeros(windows.n)
     person = np.isin(past.history.peers.kind_of(issuer), _HANDS) & (issuer >= 0)
     foreign = issuer != windows.entity[row]
     carried = (person & foreign).astype(np.float64)

@@ -24,6 +24,7 @@ def unusual_hour(windows: Windows, past: Past) -> Column:
     mixes = past.history.mixes
     where = mixes.positions(past.entity)
     known = where >= 0
+    known[known] = mixes.days[where[known]] >= ENOUGH_DAYS
     result = np.zeros(windows.n)
     if not known.any():
         return result
@@ -37,6 +38,5 @@ def unusual_hour(windows: Windows, past: Past) -> Column:
     )
     here = np.maximum(counts[np.arange(len(hour)), hour], 0.0) + near / 2
     share = (here + _PRIOR / HOURS) / (counts.sum(axis=1) + _PRIOR)
-    beyond = np.maximum(-np.log(share * HOURS), 0.0)
-    result[known] = np.where(mixes.days[where[known]] >= ENOUGH_DAYS, beyond, 0.0)
+    result[known] = np.maximum(-np.log(share * HOURS), 0.0)
     return result

@@ -12,7 +12,7 @@ import numpy as np
 from anomaly.features.actions import sensitivity
 from anomaly.features.circles import Circle, Topic
 from anomaly.features.history import Past
-from anomaly.features.masks import Column, weights
+from anomaly.features.masks import Column, weighed
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
 
@@ -21,11 +21,11 @@ _CONTENT = (Topic.IDENTITIES, Topic.SECRETS, Topic.SOFTWARE, Topic.RISKS, Topic.
 
 
 def _own(past: Past, *wanted: Topic) -> Column:
-    return past.fresh.total(past.windows.n, np.expm1(past.fresh.surprise), *wanted)
+    return past.news(None, *wanted)
 
 
 def _others(past: Past, circle: Circle, *wanted: Topic) -> Column:
-    return past.fresh.total(past.windows.n, np.expm1(past.fresh.others[:, circle]), *wanted)
+    return past.news(circle, *wanted)
 
 
 def actions(windows: Windows, past: Past) -> Column:
@@ -172,6 +172,6 @@ def sensitive_deeds(windows: Windows, past: Past) -> Column:
     Unit: spans without, weighted.
     """
     fresh = past.fresh
-    weight = weights(windows.vocabulary, Dimension.ACTION, sensitivity)[fresh.term]
+    weight = weighed(windows, Dimension.ACTION, sensitivity, fresh.term)
     surprise = np.maximum(fresh.surprise, fresh.others[:, Circle.KIND])
     return fresh.total(windows.n, np.expm1(weight * surprise), Topic.ACTIONS)

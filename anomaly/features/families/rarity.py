@@ -9,7 +9,7 @@ import numpy as np
 
 from anomaly.features.actions import sensitivity
 from anomaly.features.history import Past
-from anomaly.features.masks import Column, per_window_max, weights
+from anomaly.features.masks import Column, per_window_max, weighed
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
 
@@ -21,7 +21,7 @@ _CERTAIN = 18.0
 
 
 def _largest(past: Past, dimension: Dimension, own: bool = True) -> Column:
-    found = past.surprise.of(dimension)
+    found = past.rare(dimension)
     return _odds(per_window_max(past.windows, found.row, found.own if own else found.peers))
 
 
@@ -30,6 +30,8 @@ def _odds(surprise: Column) -> Column:
 
 
 def _top_mean(windows: Windows, row: np.ndarray[tuple[int], np.dtype[np.int64]], value: Column) -> Column:
+    if windows.n == 1:
+        return _odds(np.add.reduce(np.sort(value)[::-1][:_TOP], keepdims=True) / _TOP)
     order = np.lexsort((-value, row))
     row, value = row[order], value[order]
     starts = np.searchsorted(row, np.arange(windows.n))
@@ -40,7 +42,7 @@ def _top_mean(windows: Windows, row: np.ndarray[tuple[int], np.dtype[np.int64]],
 
 def _known(past: Past, dimension: Dimension) -> Column:
     """The largest surprise where the entity has a past: where a stranger comes from and with what is always new."""
-    found = past.surprise.of(dimension)
+    found = past.rare(dimension)
     return _odds(per_window_max(past.windows, found.row, np.where(found.past > 0, found.own, 0.0)))
 
 
@@ -57,7 +59,7 @@ def three_actions(windows: Windows, past: Past) -> Column:
 
     Unit: windows to one.
     """
-    found = past.surprise.of(Dimension.ACTION)
+    found = past.rare(Dimension.ACTION)
     return _top_mean(windows, found.row, found.own)
 
 
@@ -68,7 +70,7 @@ def excess(windows: Windows, past: Past) -> Column:
     """
     total = np.zeros(windows.n)
     for dimension in (Dimension.ACTION, Dimension.TARGET):
-        found = past.surprise.of(dimension)
+        found = past.rare(dimension)
         beyond = np.maximum(found.own - _EXPECTED, 0.0)
         total += np.bincount(found.row, weights=beyond, minlength=windows.n)
     return total
@@ -87,7 +89,7 @@ def three_places(windows: Windows, past: Past) -> Column:
 
     Unit: windows to one.
     """
-    found = past.surprise.of(Dimension.TARGET)
+    found = past.rare(Dimension.TARGET)
     return _top_mean(windows, found.row, found.own)
 
 
@@ -128,8 +130,8 @@ def sensitive_action(windows: Windows, past: Past) -> Column:
 
     Unit: windows to one, weighted.
     """
-    found = past.surprise.of(Dimension.ACTION)
-    weight = weights(windows.vocabulary, Dimension.ACTION, sensitivity)[found.term]
+    found = past.rare(Dimension.ACTION)
+    weight = weighed(windows, Dimension.ACTION, sensitivity, found.term)
     return _odds(per_window_max(windows, found.row, found.own * weight))
 
 
@@ -138,7 +140,7 @@ def sensitive_total(windows: Windows, past: Past) -> Column:
 
     Unit: weighted nats.
     """
-    found = past.surprise.of(Dimension.ACTION)
-    weight = weights(windows.vocabulary, Dimension.ACTION, sensitivity)[found.term]
+    found = past.rare(Dimension.ACTION)
+    weight = weighed(windows, Dimension.ACTION, sensitivity, found.term)
     beyond = np.maximum(found.own - _EXPECTED, 0.0) * weight
     return np.bincount(found.row, weights=beyond, minlength=windows.n).astype(np.float64)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from anomaly.features.masks import Column, share
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
@@ -16,7 +14,7 @@ def busiest_minute(windows: Windows) -> Column:
 
     Unit: requests.
     """
-    return np.asarray(windows.largest(Dimension.MINUTE), dtype=np.float64)
+    return windows.largest(Dimension.MINUTE)
 
 
 def burst(windows: Windows) -> Column:
@@ -25,7 +23,7 @@ def burst(windows: Windows) -> Column:
     Unit: times.
     """
     mean = share(windows.count(Dimension.MINUTE), windows.distinct(Dimension.MINUTE))
-    return share(np.asarray(windows.largest(Dimension.MINUTE), dtype=np.float64), mean)
+    return share(windows.largest(Dimension.MINUTE), mean)
 
 
 def spread(windows: Windows) -> Column:

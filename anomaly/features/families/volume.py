@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from anomaly.features.masks import Column, share
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.window import Windows
@@ -64,4 +62,4 @@ def repeated_most(windows: Windows) -> Column:
 
     Unit: requests.
     """
-    return np.asarray(windows.largest(Dimension.ACTION), dtype=np.float64)
+    return windows.largest(Dimension.ACTION)
