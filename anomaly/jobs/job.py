@@ -16,6 +16,7 @@ from anomaly.errors import AnomalyError
 from anomaly.jobs.schedule import Schedule
 from anomaly.settings import Settings
 from anomaly.store.database import Database
+from anomaly.store.present import Present
 
 if TYPE_CHECKING:
     from anomaly.ranking import Ranking
@@ -45,6 +46,15 @@ class Shared:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
+        self._presents: dict[int, Present] = {}
+
+    def present(self, cluster_id: int) -> Present:
+        """What is held of a cluster by whoever judges all its windows as they change: by one job alone."""
+        return self._presents.setdefault(cluster_id, Present(cluster_id, time.monotonic))
+
+    def forget(self) -> None:
+        """This will let go of what is held of clusters: somebody else may have judged meanwhile."""
+        self._presents = {}
 
     @cached_property
     def reigning(self) -> Reigning:
@@ -65,7 +75,11 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job works with. `say` takes progress, one line a step, and raises JobStopped when the program is to stop."""
+    """What a job works with. `say` takes progress, one line a step, and raises JobStopped when the program is to stop.
+
+    A job that looks again and again goes on until `until`, its next time; None asks for one look. `rest` waits so many seconds
+    and returns whether to go on: False when the program is to stop.
+    """
 
     settings: Settings
     database: Database
@@ -73,6 +87,8 @@ class Work:
     scheduled_at: datetime
     now: datetime
     say: Callable[[str], None]
+    until: datetime | None = None
+    rest: Callable[[float], bool] = lambda seconds: False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ class Runner:
     def _take_up(self) -> None:
         """Begin to lead: bury the dead, make up for what was missed, go on as scheduled."""
         now = self._clock()
+        self._shared.forget()
         with self.database.dedicated() as connection:
             bury(connection, now)
             missed = {job.name: self._missed(connection, job, now) for job in self.jobs}
@@ -142,21 +143,40 @@ class Runner:
                 self._scheduler.modify_job(job.name, next_run_time=now)
 
     def _fire(self, job: Job) -> None:
+        due = self._fire_once(job)
+        # APScheduler passes over a time that comes while the run before it goes on: scoring, when its last look took a moment too
+        # long, was then silent for half a minute.
+        while job.catch_up and due is not None and job.schedule(self.settings).last(self._clock()) > due:
+            due = self._fire_once(job)
+
+    def _fire_once(self, job: Job) -> datetime | None:
+        """Make the run that is due now, and return when it was due; None when it was not ours, or failed before it began."""
         if not self._leadership.held or self._stop.is_set():
-            return
+            return None
         now = self._clock()
         try:
-            run = self.run_once(job, job.schedule(self.settings).last(now))
+            schedule = job.schedule(self.settings)
+            due = schedule.last(now)
+            until = schedule.trigger().get_next_fire_time(None, now + timedelta(microseconds=1))
+            run = self.run_once(job, due, until=until)
         except (psycopg.Error, AnomalyError) as fault:
             log.warning("job could not run", extra={"job": job.name, "reason": _first_line(fault)})
-            return
+            return None
         if run is not None and run.outcome == FAILED and job.catch_up and run.attempt < MOST_ATTEMPTS:
             self._scheduler.modify_job(job.name, next_run_time=self._clock() + AGAIN)
+        return due if run is not None else None
 
     def run_once(
-        self, job: Job, scheduled_at: datetime, say: Callable[[str], None] = lambda said: None
+        self,
+        job: Job,
+        scheduled_at: datetime,
+        say: Callable[[str], None] = lambda said: None,
+        until: datetime | None = None,
     ) -> Run | None:
-        """This will claim a run and make it, and return it as it ended; None when it was not ours to make."""
+        """This will claim a run and make it, and return it as it ended; None when it was not ours to make.
+
+        `until` is when the next run is due: a job that looks again and again goes on so long.
+        """
         host = f"{socket.gethostname()}:{os.getpid()}"
         with (
             self.database.dedicated() as connection,
@@ -165,7 +185,7 @@ class Runner:
             if run is None:
                 return None
             began = time.perf_counter()
-            outcome, detail = self._made(job, run, say)
+            outcome, detail = self._made(job, run, say, until)
             detail = {**detail, "seconds": round(time.perf_counter() - began, 3)}
             if not finish(connection, run, outcome, detail, self._clock()):
                 log.warning("a run was taken for dead and taken again", extra={"job": job.name})
@@ -173,7 +193,9 @@ class Runner:
             log.log(level, "job %s", outcome, extra={"job": job.name, "detail": detail})
             return _ended(run, outcome, detail)
 
-    def _made(self, job: Job, run: Run, say: Callable[[str], None]) -> tuple[str, Detail]:
+    def _made(
+        self, job: Job, run: Run, say: Callable[[str], None], until: datetime | None
+    ) -> tuple[str, Detail]:
         def heard(said: str) -> None:
             if self._stop.is_set():
                 raise JobStopped
@@ -186,6 +208,8 @@ class Runner:
             run.scheduled_at,
             self._clock(),
             heard,
+            until,
+            lambda seconds: not self._stop.wait(seconds),
         )
         try:
             return OK, job.run(work)

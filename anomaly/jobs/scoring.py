@@ -1,14 +1,19 @@
-"""Every few seconds: judge the windows that came or changed since they were judged, and rank open findings by what verdicts say.
+"""All the time: judge the windows that came or changed since they were judged, and rank open findings by what verdicts say.
 
 A window is judged while it is still open, and again whenever something was added to it, late events included. Windows from before
-the first model of a cluster are not judged: it has learned from them.
+the first model of a cluster are not judged: it has learned from them. A run looks again and again, every `jobs.score_every`, and
+lasts half a minute, so that the history of runs stays readable.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+
+import psycopg
 
 from anomaly.jobs.job import Detail, Job, Work
 from anomaly.jobs.schedule import Every
@@ -22,16 +27,45 @@ from anomaly.store.windows import Span, fold_parts
 FEW: Final = 3
 """Starts of windows that are judged one by one; of more, as after taking in a file, a day is judged at once."""
 MOST: Final = 50_000
-"""Windows in one run; the next one goes on."""
+"""Windows in one look; the next one goes on."""
+LASTS: Final = timedelta(seconds=30)
+_SUMMED: Final = frozenset({"due", "judged", "new"})
+
+Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def _run(work: Work) -> Detail:
+    found: dict[str, dict[str, object]] = {}
+    lasts = (work.until - work.now).total_seconds() if work.until is not None else 0.0
+    end = time.monotonic() + lasts
+    every = work.settings.jobs.score_every.total_seconds()
     with work.database.dedicated() as connection:
-        while fold_parts(connection):
-            work.say("folding")
+        while True:
+            began = time.monotonic()
+            _look(work, connection, found)
+            pause = pause_after(time.monotonic() - began, every)
+            if time.monotonic() + pause >= end or not work.rest(pause):
+                return found
+
+
+def pause_after(took: float, every: float) -> float:
+    """This will return how long to rest after a look, in seconds: at least half of `every`, at most all of it.
+
+    A rest as long as the look doubled how late news were just when there was most to look at.
+    """
+    return max(every - took, min(took, every / 2))
+
+
+def _look(work: Work, connection: Connection, found: dict[str, dict[str, object]]) -> None:
+    while fold_parts(connection):
+        work.say("folding")
     with work.database.begin() as session:
         clusters = list_clusters(session, work.now)
-    return {cluster.name: _score(work, cluster) for cluster in clusters}
+    for cluster in clusters:
+        so_far = found.get(cluster.name, {})
+        found[cluster.name] = counted = _score(work, cluster)
+        for name in _SUMMED & so_far.keys() & counted.keys():
+            counted[name] = int(str(counted[name])) + int(str(so_far[name]))
 
 
 def _score(work: Work, cluster: Cluster) -> dict[str, object]:
@@ -43,8 +77,10 @@ def _score(work: Work, cluster: Cluster) -> dict[str, object]:
     with work.database.connection() as connection:
         due = unjudged(connection, cluster.id, Span(since), MOST)
     windows = new = 0
+    # Who looks once tells all there is.
+    holding = replace(reigning, held=work.shared.present(cluster.id)) if work.until is not None else reigning
     for span in _spans(due, reigning):
-        judged = judge(work.database, reigning, span, work.say)
+        judged = judge(work.database, holding, span, work.say)
         windows, new = windows + judged.windows, new + judged.new
     ranked = work.shared.ranking.renew(reigning, work.now, found_more=new > 0)
     return {"model": reigning.kept.id, "due": len(due), "judged": windows, "new": new, "ranked": ranked}
@@ -68,7 +104,7 @@ def _midnight(at: datetime) -> datetime:
 
 
 def _schedule(settings: Settings) -> Every:
-    return Every(settings.jobs.score_every)
+    return Every(max(settings.jobs.score_every, LASTS))
 
 
 JOB = Job("scoring", "Judge windows that came or changed, and rank findings by verdicts.", _schedule, _run)

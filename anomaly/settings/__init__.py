@@ -6,31 +6,41 @@ setting: one field with a docstring in `groups.py`; environment, TOML, `anomaly 
 """
 
 from anomaly.settings.groups import (
+    AccessSettings,
+    CompletenessSettings,
     DatabaseSettings,
     IngestSettings,
     JobSettings,
     LogSettings,
+    OidcSettings,
     RetentionSettings,
     RulesSettings,
     ScoringSettings,
     ServeSettings,
     Settings,
+    TracingSettings,
     TrainingSettings,
     WindowSettings,
 )
 from anomaly.settings.layers import Loaded, load_settings
+from anomaly.settings.sources import SourceSettings
 
 __all__ = [
+    "AccessSettings",
+    "CompletenessSettings",
     "DatabaseSettings",
     "IngestSettings",
     "JobSettings",
     "Loaded",
     "LogSettings",
+    "OidcSettings",
     "RetentionSettings",
     "RulesSettings",
     "ScoringSettings",
     "ServeSettings",
     "Settings",
+    "SourceSettings",
+    "TracingSettings",
     "TrainingSettings",
     "WindowSettings",
     "load_settings",

@@ -9,27 +9,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
+from anomaly.settings.group import Group
+from anomaly.settings.sources import SourceSettings
 from anomaly.settings.units import Duration, Paths, Size, Table, Texts
 
 _MIB = 2**20
 _POSITIVE = Field(gt=timedelta(0))
 
 
-class Group(BaseModel):
-    """Settings that belong together; frozen, and unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 class DatabaseSettings(Group):
     """Where events, windows, models and findings are kept."""
 
     url: SecretStr | None = None
-    """A PostgreSQL server from version 15 on, as `postgresql://user:password@host/name`; unset means the
-    embedded one.
-    """
+    """A PostgreSQL server from version 15 on, as `postgresql://user:password@host/name`; unset means the embedded one."""
 
     pool_size: Annotated[int, Field(ge=1, le=200)] = 8
     """Connections kept open by one process; two cores keep no more than a handful busy."""
@@ -53,8 +47,7 @@ class DatabaseSettings(Group):
     """Page cache of the embedded server, in bytes; pages are only taken from memory once they are used."""
 
     max_wal_size: Annotated[Size, Field(ge=32 * _MIB)] = 2048 * _MIB
-    """Write-ahead log between checkpoints, in bytes; bulk ingest slows down when checkpoints come too often.
-    """
+    """Write-ahead log between checkpoints, in bytes; bulk ingest slows down when checkpoints come too often."""
 
     run_as: str = "nobody"
     """System user that the embedded server runs as when the program is started by root, whom PostgreSQL
@@ -62,8 +55,7 @@ class DatabaseSettings(Group):
     """
 
     parameters: Table = Field(default_factory=dict)
-    """Further parameters of the embedded server, as `work_mem = "64MB"`; they win over the ones chosen here.
-    """
+    """Further parameters of the embedded server, as `work_mem = "64MB"`; they win over the ones chosen here."""
 
 
 class IngestSettings(Group):
@@ -73,6 +65,27 @@ class IngestSettings(Group):
     """How many times its size compressed input may grow before it is taken for a bomb; audit logs grow 10 to
     40 times.
     """
+
+
+class RedactionSettings(Group):
+    """What is replaced before anything is stored: Secrets, tokens, keys and passwords in events."""
+
+    enabled: bool = True
+    """Whether secrets are replaced. Switched off, whoever reads events reads every Secret that the audit policy let through."""
+
+    configmaps: bool = False
+    """Whether all values of ConfigMaps are replaced too; what looks like a credential in them is replaced in any case."""
+
+    key: SecretStr | None = None
+    """Key of a digest that makes equal values recognisable, at least 16 characters, the same on all replicas; unset means no
+    digest: whoever has the key and a copy of the database could try out weak passwords.
+    """
+
+    @model_validator(mode="after")
+    def _key_is_long_enough(self) -> Self:
+        if self.key is not None and len(self.key.get_secret_value()) < 16:
+            raise ValueError("key must have at least 16 characters")
+        return self
 
 
 class WindowSettings(Group):
@@ -140,10 +153,10 @@ class JobSettings(Group):
     """What runs by itself; of all replicas one leads and runs it. The nightly training has its time under `training`."""
 
     enabled: bool = True
-    """Whether `anomaly serve` runs jobs; turn it off where `anomaly jobs serve` runs them beside it."""
+    """Whether `anomaly serve` runs jobs, in a process beside it; turn it off where `anomaly jobs serve` runs them elsewhere."""
 
-    score_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=30)
-    """How often windows that changed are judged; it bounds how late a deviation is noticed."""
+    score_every: Annotated[Duration, Field(ge=timedelta(milliseconds=100))] = timedelta(seconds=1)
+    """How often it is looked for windows that changed, which are judged then; it bounds how late a deviation is noticed."""
 
     fold_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=10)
     """How often parts of windows are folded into whole ones; readers see both, so it only saves space."""
@@ -156,6 +169,49 @@ class JobSettings(Group):
 
     lead_every: Annotated[Duration, Field(ge=timedelta(milliseconds=50))] = timedelta(seconds=2)
     """How often a replica looks whether it leads, or could; a dead leader is replaced within this time."""
+
+
+class CompletenessSettings(Group):
+    """When the intake itself is worth an alarm."""
+
+    silence_after: Annotated[Duration, Field(ge=timedelta(minutes=2))] = timedelta(minutes=10)
+    """Shortest silence of a cluster that is worth an alarm, if by its usual rate 20 events should have come meanwhile."""
+
+    lag_most: Annotated[Duration, _POSITIVE] = timedelta(minutes=10)
+    """How late one event in a hundred may come; an API server that retries gives up after about four minutes."""
+
+    watch_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=1)
+    """How often the intake is looked at."""
+
+    quarantined_most: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of what arrives that may go to quarantine; one in a hundred is a sender that changed, not an accident."""
+
+    quarantined_few: Annotated[int, Field(ge=1)] = 10
+    """Inputs in quarantine within two hours below which there is no alarm, whatever their share."""
+
+    api_servers: Table = Field(default_factory=dict)
+    """API servers that are asked for their counts and sent canaries, as `prod=https://10.0.0.1:6443`, several as `prod/a=...`."""
+
+    api_tokens: Table = Field(default_factory=dict)
+    """Files with the bearer tokens to show them, by the same names; they need `get` on `/metrics` and nothing else."""
+
+    api_cas: Table = Field(default_factory=dict)
+    """Files with the CA certificates (PEM) of their certificates, by the same names; else those of the system are trusted."""
+
+    api_timeout: Annotated[Duration, _POSITIVE] = timedelta(seconds=10)
+    """Longest wait for an answer of an API server; one that needs longer has other troubles."""
+
+    scrape_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=5)
+    """How often their counts are read."""
+
+    canary_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=10)
+    """How often each is sent a canary."""
+
+    complete_least: Annotated[float, Field(ge=0, le=1)] = 0.99
+    """Share of the events counted by the API servers that must be here, where their counts are given."""
+
+    refused_most: Annotated[int, Field(ge=1)] = 20
+    """Bodies answered 503 within two hours from which there is an alarm; a restart sends back a few, which come again."""
 
 
 class RulesSettings(Group):
@@ -179,6 +235,11 @@ class ServeSettings(Group):
     port: Annotated[int, Field(ge=0, le=65535)] = 8443
     """TCP port; 0 takes a free one and says which."""
 
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s@]+$")] | None = None
+    """Address at which people's browsers reach the service, as `https://anomaly.example.com`, when a proxy stands before it;
+    links and the check of where a request comes from go by it.
+    """
+
     tls_cert: Path | None = None
     """Certificate chain (PEM) of the service; kube-apiserver checks it against its webhook configuration."""
 
@@ -186,7 +247,9 @@ class ServeSettings(Group):
     """Private key (PEM) that belongs to the certificate."""
 
     tls_client_ca: Path | None = None
-    """CA certificates (PEM); when set, clients must show a certificate that one of them signed."""
+    """CA certificates (PEM); a client may then show a certificate that one of them signed, and sends events of the cluster that
+    it names without a token. Whoever shows none needs a token or a session; one signed by anybody else is refused.
+    """
 
     max_body: Annotated[Size, Field(ge=1024)] = 64 * _MIB
     """Longest webhook body, decompressed; kube-apiserver sends 400 events at once, 27 MB has been seen."""
@@ -206,6 +269,61 @@ class ServeSettings(Group):
         return self
 
 
+class AccessSettings(Group):
+    """People who sign in, and how long that lasts."""
+
+    session_idle: Annotated[Duration, Field(ge=timedelta(minutes=1))] = timedelta(hours=2)
+    """How long a session lasts without use; a lunch and a meeting, but not a night at an unlocked desk."""
+
+    session_lifetime: Annotated[Duration, Field(ge=timedelta(minutes=1))] = timedelta(hours=12)
+    """How long a session lasts however busy; whoever starts in the morning signs in once a day."""
+
+
+class OidcSettings(Group):
+    """People who sign in by an identity provider (OpenID Connect); nobody does until `issuer` is set."""
+
+    issuer: (
+        Annotated[str, Field(pattern=r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])[^\s?#@]*$")]
+        | None
+    ) = None
+    """The provider, as it calls itself, to the letter: `https://login.example.com/realms/ops`; plain http only on this machine."""
+
+    title: Annotated[str, Field(min_length=1, max_length=60)] = "single sign-on"
+    """What the button on the login page calls it."""
+
+    client_id: str = ""
+    """What the provider knows this service as."""
+
+    client_secret: SecretStr | None = None
+    """The secret that goes with it; unset for a public client, which PKCE protects alone."""
+
+    scopes: Texts = ("openid", "profile", "email")
+    """What is asked for; some providers send groups only when `groups` is among it."""
+
+    name_claim: str = "preferred_username"
+    """The claim that names a person here; without it the email address, then the subject."""
+
+    groups_claim: str = "groups"
+    """The claim that lists a person's groups."""
+
+    groups: Table = Field(default_factory=dict)
+    """What a group gives, as `sre = "admin"` or `shop-team = "analyst:shop+shop-test"` for some clusters; of several the highest
+    role counts, with the clusters of all groups that give it. Who is in none of them is refused.
+    """
+
+    @model_validator(mode="after")
+    def _groups_can_be_read(self) -> Self:
+        for group, given in self.groups.items():
+            role, colon, names = given.partition(":")
+            if role not in {"viewer", "analyst", "admin"} or (colon and not names.strip("+ ")):
+                raise ValueError(
+                    f"groups: {group} must give viewer, analyst or admin, or one with clusters as analyst:a+b"
+                )
+        if self.issuer is not None and not (self.client_id and self.groups):
+            raise ValueError("issuer needs client_id and groups")
+        return self
+
+
 class RetentionSettings(Group):
     """How long things are kept; whole days are dropped at once."""
 
@@ -221,6 +339,9 @@ class RetentionSettings(Group):
     quarantine: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=30)
     """Input that could not be decoded."""
 
+    access: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=400)
+    """Who read and changed what; a year and a month, so that a yearly audit sees the whole of it."""
+
 
 class LogSettings(Group):
     """What the program writes to standard error about itself."""
@@ -230,6 +351,16 @@ class LogSettings(Group):
 
     format: Literal["auto", "text", "json"] = "auto"
     """`auto` means text on a terminal and one JSON object a line elsewhere, which log collectors expect."""
+
+
+class TracingSettings(Group):
+    """Traces of requests, sent to an OpenTelemetry collector; needs `pip install 'anomaly[tracing]'`."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = None
+    """Address of the collector by OTLP over HTTP, as `http://localhost:4318/v1/traces`; unset means no traces."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of requests that are traced when whoever asks did not decide it; intake alone may be ten a second."""
 
 
 def default_data_dir() -> Path:
@@ -249,11 +380,17 @@ class Settings(Group):
 
     database: DatabaseSettings = DatabaseSettings()
     ingest: IngestSettings = IngestSettings()
+    sources: SourceSettings = SourceSettings()
+    redaction: RedactionSettings = RedactionSettings()
     windows: WindowSettings = WindowSettings()
     training: TrainingSettings = TrainingSettings()
     scoring: ScoringSettings = ScoringSettings()
     jobs: JobSettings = JobSettings()
+    completeness: CompletenessSettings = CompletenessSettings()
     rules: RulesSettings = RulesSettings()
     serve: ServeSettings = ServeSettings()
+    access: AccessSettings = AccessSettings()
+    oidc: OidcSettings = OidcSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from anomaly.settings import groups
+from anomaly.settings import groups, sources
 from anomaly.settings.layers import PREFIX
 
 _HEAD = """# Settings
 
-<!-- Made by `anomaly settings --reference`; change the docstrings in anomaly/settings/groups.py instead. -->
+<!-- Made by `anomaly settings --reference`; change the docstrings in anomaly/settings instead. -->
 
 Settings are read from these layers, the strongest first:
 
@@ -55,9 +55,9 @@ def docstrings() -> dict[tuple[str, str], str]:
     """Read what stands under each field. This will map (class, field) to its docstring; Python itself drops
     them.
     """
-    tree = ast.parse(Path(groups.__file__).read_text(encoding="utf-8"))
     found = {}
-    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+    trees = [ast.parse(Path(str(one.__file__)).read_text(encoding="utf-8")) for one in (groups, sources)]
+    for kind in (node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)):
         for field, below in zip(kind.body, kind.body[1:], strict=False):
             if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
                 continue
