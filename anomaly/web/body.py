@@ -33,22 +33,29 @@ class Pending:
 
 
 class Share:
-    """What one request holds of the pending bytes; `give_back` is called exactly once for each, early or late."""
+    """What one request holds of the pending bytes; `give_back` is called once it lets go, early or late. `most` stays after it."""
 
     def __init__(self, pending: Pending) -> None:
         self._pending = pending
         self.size = 0
+        self.most = 0
 
     def grow_to(self, size: int) -> None:
         """This will hold at least `size` bytes. Raises ComeBack when they do not fit."""
         if size > self.size:
             self._pending.take(size - self.size)
-            self.size = size
+            self.size = self.most = size
 
     def give_back(self) -> None:
         """This will hold nothing more; calling it again changes nothing."""
         self._pending.give(self.size)
         self.size = 0
+
+
+def declared_length(request: Request) -> int:
+    """This will return how long the sender says that the body is, in bytes; 0 when it says nothing that is a number."""
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isascii() and declared.isdigit() else 0
 
 
 async def read_body(request: Request, share: Share, max_body: int, within: timedelta) -> Body:
@@ -57,9 +64,8 @@ async def read_body(request: Request, share: Share, max_body: int, within: timed
     Raises ComeBack when memory is full, before anything is read if the length is known; BodyTooSlow after the time limit;
     starlette's ClientDisconnect when the sender goes away.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit():
-        share.grow_to(min(int(declared), max_body))
+    if declared := declared_length(request):
+        share.grow_to(min(declared, max_body))
     held = bytearray()
     size = 0
     try:

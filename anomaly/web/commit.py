@@ -14,14 +14,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import psycopg
 
+from anomaly.door import Door
 from anomaly.errors import AnomalyError
 from anomaly.events.decode import Decoded
 from anomaly.sources.webhook import Body, Limits, unwrap, whole
+from anomaly.store.door import NOTHING_LEFT, Left
+from anomaly.store.intake import Sent
 from anomaly.store.writer import NOT_THE_INPUT, Arrival, Receipt, Writer
 from anomaly.web.problem import ComeBack
 
@@ -44,6 +47,7 @@ class _Waiting:
     cluster_id: int
     body: Body
     since: float
+    at_us: int
     answer: Future[Receipt] = field(default_factory=Future)
 
 
@@ -53,6 +57,17 @@ class _Member:
 
     waiting: _Waiting
     decoded: Decoded
+    left: Left = NOTHING_LEFT
+    passed: bool = False
+    """Whether it went by the policy at our door."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """What a thread writes with."""
+
+    writer: Writer
+    door: Door
 
 
 class GroupCommit:
@@ -75,22 +90,35 @@ class GroupCommit:
         for thread in self._threads:
             thread.start()
 
-    def close(self, within: float) -> None:
-        """This will let the threads finish what is waiting and end them; after `within` seconds it waits no longer."""
+    def hurry(self) -> None:
+        """This will refuse what no writer has begun with, now and from now on: it comes again, here or to another replica."""
+        self._begin_to_close()
+        self._refuse_the_waiting("The service is stopping.")
+
+    def _begin_to_close(self) -> None:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+
+    def close(self, within: float) -> None:
+        """This will let the threads finish what is waiting and end them; after `within` seconds it waits no longer."""
+        self._begin_to_close()
         self._ended.set()
         for thread in self._threads:
             thread.join(max(0.0, within / len(self._threads)))
         self._refuse_the_waiting("The service is stopping.")
+
+    @property
+    def waiting(self) -> int:
+        """How many bodies wait for a writer."""
+        return len(self._queue)
 
     def submit(self, cluster_id: int, body: Body) -> asyncio.Future[Receipt]:
         """This will queue a body; the future has the receipt once it is durable.
 
         It raises ComeBack when nothing of the body was kept and sending it again later will help.
         """
-        waiting = _Waiting(cluster_id, body, time.monotonic())
+        waiting = _Waiting(cluster_id, body, time.monotonic(), time.time_ns() // 1000)
         with self._changed:
             if self._closing:
                 raise ComeBack("The service is stopping.")
@@ -100,11 +128,12 @@ class GroupCommit:
 
     def _run(self, reserve: bool) -> None:
         writer = self._make_writer()
+        pen = _Pen(writer, Door())
         try:
             while (first := self._held_up() if reserve else self._first()) is not None:
                 members = self._group(first)
                 try:
-                    self._commit(writer, members)
+                    self._commit(pen, members)
                 except Exception as fault:
                     # A thread that ended here would leave every later body waiting.
                     log.exception("a group could not be committed")
@@ -149,36 +178,38 @@ class GroupCommit:
             log.exception("a body could not be decoded", extra={"size": body.size})
             return whole(body, f"decoding failed: {type(fault).__name__}: {fault}")
 
-    def _commit(self, writer: Writer, members: list[_Member], *, again: bool = True) -> None:
+    def _commit(self, pen: _Pen, members: list[_Member], *, again: bool = True) -> None:
         try:
-            receipts = _write(writer, members)
+            _pass_the_door(pen, members)
+            receipts = _write(pen.writer, members)
         except (*NOT_THE_INPUT, AnomalyError) as fault:
             # A server that was restarted is only noticed by using the dead connection; the writer then makes a new one.
             if again and isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError):
-                self._commit(writer, members, again=False)
+                self._commit(pen, members, again=False)
             else:
                 self._give_up(members, fault)
         except Exception as fault:
-            self._find_the_culprit(writer, members, fault)
+            self._find_the_culprit(pen, members, fault)
         else:
             for member, receipt in zip(members, receipts, strict=True):
                 _settle(member.waiting.answer, receipt)
 
-    def _find_the_culprit(self, writer: Writer, members: list[_Member], fault: Exception) -> None:
+    def _find_the_culprit(self, pen: _Pen, members: list[_Member], fault: Exception) -> None:
         if len(members) > 1:
             for member in members:
-                self._commit(writer, [member])
+                self._commit(pen, [member])
         elif members[0].decoded.events:
-            self._set_apart(writer, members[0], fault)
+            self._set_apart(pen, members[0], fault)
         else:
             self._give_up(members, fault)
 
-    def _set_apart(self, writer: Writer, member: _Member, fault: Exception) -> None:
+    def _set_apart(self, pen: _Pen, member: _Member, fault: Exception) -> None:
         """A body that cannot be stored would come four times more and then be lost: it is kept in quarantine instead."""
         log.error("a body could not be stored and goes to quarantine", exc_info=fault)
         first = str(fault).split("\n")[0]
         member.decoded = whole(member.waiting.body, f"storing failed: {type(fault).__name__}: {first}")
-        self._commit(writer, [member])
+        member.left = NOTHING_LEFT
+        self._commit(pen, [member])
 
     def _give_up(self, members: list[_Member], fault: Exception) -> None:
         reason = str(fault).split("\n")[0][:300]
@@ -214,10 +245,22 @@ def _write(writer: Writer, members: Sequence[_Member]) -> list[Receipt]:
     merged = {
         number: _merge([members[place].decoded for place in places]) for number, places in clusters.items()
     }
+    sent = {
+        number: tuple(
+            Sent(len(members[place].decoded.events), waiting.body.size, waiting.at_us)
+            for place in places
+            for waiting in (members[place].waiting,)
+        )
+        for number, places in clusters.items()
+    }
+    left = {
+        number: sum((members[place].left for place in places), NOTHING_LEFT)
+        for number, places in clusters.items()
+    }
     arrivals = [
-        Arrival(number, SOURCE, piece)
+        Arrival(number, SOURCE, piece) if part else Arrival(number, SOURCE, piece, sent[number], left[number])
         for number, decoded in merged.items()
-        for piece in decoded.split(PIECE_EVENTS)
+        for part, piece in enumerate(decoded.split(PIECE_EVENTS))
     ]
     totals: dict[int, Receipt] = {}
     for arrival, receipt in zip(arrivals, writer.write(arrivals), strict=True):
@@ -226,8 +269,17 @@ def _write(writer: Writer, members: Sequence[_Member]) -> list[Receipt]:
     for number, places in clusters.items():
         parts = [members[place].decoded for place in places]
         for place, receipt in zip(places, shares(totals[number], parts), strict=True):
-            receipts[place] = receipt
+            receipts[place] = replace(receipt, dropped=members[place].left.dropped)
     return receipts
+
+
+def _pass_the_door(pen: _Pen, members: Sequence[_Member]) -> None:
+    for member in members:
+        if not member.passed:
+            pen.door.renew(pen.writer.ask)
+            waiting = member.waiting
+            passed = pen.door.pass_through(waiting.cluster_id, member.decoded, waiting.at_us)
+            member.decoded, member.left, member.passed = passed.decoded, passed.left, True
 
 
 def _merge(parts: Sequence[Decoded]) -> Decoded:

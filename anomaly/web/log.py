@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from anomaly.settings import LogSettings
+from anomaly.web import request_id
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,9 +32,19 @@ def start_logging(options: LogSettings) -> None:
     structured = options.format == "json" or (options.format == "auto" and not sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Structured() if structured else Plain())
+    handler.addFilter(_name_the_request)
     logging.basicConfig(level=options.level.upper(), handlers=[handler], force=True)
     # Its lines repeat ours, in another form and with whatever the path holds.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Two lines every ten seconds about jobs that run as they should would carry everything else off the screen.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+
+
+def _name_the_request(record: logging.LogRecord) -> bool:
+    """Whatever is logged on behalf of a request says which."""
+    if (name := request_id.present()) and "request_id" not in record.__dict__:
+        record.request_id = name
+    return True
 
 
 class Structured(logging.Formatter):
@@ -75,8 +86,16 @@ def _extras(record: logging.LogRecord) -> dict[str, object]:
     return {name: value[:_LONGEST] if isinstance(value, str) else value for name, value in found.items()}
 
 
+def shown_path(path: str) -> str:
+    """This will return a path as it may be written: the code of an invite opens an account by itself."""
+    return "/invite/..." if path.startswith("/invite/") else path
+
+
 class AccessLog:
-    """An ASGI layer that writes one line a request, once it is answered. Health checks are only written at level debug."""
+    """An ASGI layer that names each request and writes one line for it, once it is answered.
+
+    The name goes out as X-Request-Id. Health checks are only written at level debug.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -87,6 +106,8 @@ class AccessLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        name = request_id.new_request_id()
+        request_id.begin(name)
         started, status, received = time.perf_counter(), 0, 0
 
         async def counted() -> Message:
@@ -99,6 +120,10 @@ class AccessLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {
+                    **message,
+                    "headers": [*message.get("headers", ()), (request_id.HEADER, name.encode())],
+                }
             await send(message)
 
         try:
@@ -110,11 +135,17 @@ class AccessLog:
                 "request",
                 extra={
                     "method": scope["method"],
-                    "path": scope["path"],
+                    "path": shown_path(scope["path"]),
                     "status": status,
                     "ms": round((time.perf_counter() - started) * 1000, 1),
                     "bytes": received,
                     "client": (scope.get("client") or ("",))[0],
                     "cluster": scope.get("anomaly.cluster", ""),
+                    "request_id": name,
+                    **(
+                        {"claimed_request_id": claim}
+                        if (claim := request_id.claimed(scope["headers"]))
+                        else {}
+                    ),
                 },
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 import psycopg
@@ -16,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse
 
 from anomaly.errors import (
     AnomalyError,
@@ -27,6 +29,14 @@ from anomaly.errors import (
     SchemaOutdated,
     UsageError,
 )
+from anomaly.findings.triage import Changed
+from anomaly.jobs.errand import TooMany
+from anomaly.store.clusters import ClusterExists
+from anomaly.store.tries import TooManyTries
+from anomaly.web.clock import clock
+from anomaly.web.console.language import N_
+from anomaly.web.console.problems import shown
+from anomaly.web.sender import as_wanted
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +48,23 @@ RETRY_AFTER: Final = (5, 15)
 
 
 class NotAuthenticated(Refused):
-    """A valid bearer token is needed; `anomaly cluster token NAME` makes one."""
+    """A valid bearer token or session is needed; `anomaly token create` makes a token."""
+
+
+class SignInNeeded(NotAuthenticated):
+    """A page was asked for by somebody who is not signed in, or no longer."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self.request = request
+
+
+class IssuerUnavailable(AnomalyError):
+    """The identity provider does not answer as it should; signing in by it is not possible now."""
+
+
+class SignInRefused(AnomalyError):
+    """This signing in cannot be completed; begin again."""
 
 
 class BodyTooSlow(AnomalyError):
@@ -50,19 +76,25 @@ class ComeBack(AnomalyError):
 
 
 _STATUS: Final[dict[type[Exception], tuple[int, str]]] = {
-    NotAuthenticated: (401, "A valid token is needed"),
-    Refused: (403, "The token does not allow this"),
-    NotFound: (404, "There is no such thing"),
-    BodyTooSlow: (408, "The body did not arrive in time"),
-    MoveNotAllowed: (409, "Not in this state"),
-    NoModel: (409, "No model yet"),
-    UsageError: (422, "The request cannot be understood"),
-    ComeBack: (503, "Too busy"),
-    DatabaseUnavailable: (503, "The database does not answer"),
-    SchemaOutdated: (503, "The database is of another release"),
-    psycopg.OperationalError: (503, "The database does not answer"),
-    sqlalchemy.exc.OperationalError: (503, "The database does not answer"),
-    sqlalchemy.exc.TimeoutError: (503, "The database is too busy"),
+    NotAuthenticated: (401, N_("A valid token or session is needed")),
+    Refused: (403, N_("This is not allowed")),
+    NotFound: (404, N_("There is no such thing")),
+    BodyTooSlow: (408, N_("The body did not arrive in time")),
+    Changed: (412, N_("Somebody was faster")),
+    MoveNotAllowed: (409, N_("Not in this state")),
+    ClusterExists: (409, N_("It is there already")),
+    TooMany: (429, N_("Too busy")),
+    NoModel: (409, N_("No model yet")),
+    UsageError: (422, N_("The request cannot be understood")),
+    ComeBack: (503, N_("Too busy")),
+    DatabaseUnavailable: (503, N_("The database does not answer")),
+    SignInRefused: (400, N_("Signing in was not completed")),
+    IssuerUnavailable: (502, N_("The identity provider does not answer")),
+    TooManyTries: (429, N_("Too many tries")),
+    SchemaOutdated: (503, N_("The database is of another release")),
+    psycopg.OperationalError: (503, N_("The database does not answer")),
+    sqlalchemy.exc.OperationalError: (503, N_("The database does not answer")),
+    sqlalchemy.exc.TimeoutError: (503, N_("The database is too busy")),
 }
 
 
@@ -81,7 +113,7 @@ def problem(
     if hint:
         content["hint"] = hint
     added = dict(headers or {})
-    if status == 503:
+    if status in {429, 503}:
         low, high = RETRY_AFTER
         # Spread, so that senders who were refused together do not come back together.
         added["Retry-After"] = str(low + secrets.randbelow(high - low + 1))
@@ -99,6 +131,8 @@ def of_error(error: Exception) -> Response:
             # What drivers say names hosts and users; ours is written for people, except that of the database's address.
             detail = str(error) if ours and status != 503 else ""
             headers = {"Connection": "close"} if status == 408 else None
+            if isinstance(error, TooManyTries):
+                headers = {"Retry-After": str(error.seconds)}
             return problem(
                 status,
                 title,
@@ -107,35 +141,62 @@ def of_error(error: Exception) -> Response:
                 headers=headers,
             )
     if isinstance(error, AnomalyError):
-        return problem(400, "The request failed", str(error), hint=error.hint)
-    return problem(500, "Something went wrong inside", "It is in the log of the service.")
+        return problem(400, N_("The request failed"), str(error), hint=error.hint)
+    return problem(500, N_("Something went wrong inside"), "It is in the log of the service.")
+
+
+def _leads_nowhere(error: RequestValidationError) -> bool:
+    return all(one["loc"][:1] == ("path",) for one in error.errors())
 
 
 def install(app: FastAPI) -> None:
     """This will make every failure of the app an answer of this kind."""
 
-    async def ours(_: Request, error: Exception) -> Response:
+    # The document knows which problems there are, and this what a path takes.
+    from anomaly.web.openapi import methods_of
+
+    async def ours(request: Request, error: Exception) -> Response:
         if isinstance(error, (DatabaseUnavailable, psycopg.Error, sqlalchemy.exc.SQLAlchemyError)):
             log.warning("the database does not answer", extra={"reason": str(error).split("\n")[0][:300]})
-        return of_error(error)
+        return as_wanted(request, shown(request, of_error(error)), clock())
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        headers = {name.title(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405 and (methods := methods_of(app, request.url.path)):
+            # The framework names the methods of the first route of this path alone.
+            headers["Allow"] = ", ".join(methods)
+        return as_wanted(
+            request, shown(request, problem(error.status_code, str(error.detail), headers=headers)), clock()
+        )
 
-    async def invalid(_: Request, error: Exception) -> Response:
+    async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
+        if request.method == "GET" and not request.url.path.startswith("/v1/") and _leads_nowhere(error):
+            # A link that lost its end: people need not hear of UUIDs.
+            return shown(request, of_error(NotFound("This address leads to nothing.")))
         places = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        return problem(422, "The request cannot be understood", places[:1000])
+        return shown(request, problem(422, N_("The request cannot be understood"), places[:1000]))
 
-    async def unexpected(_: Request, error: Exception) -> Response:
-        return of_error(error)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        return as_wanted(request, shown(request, of_error(error)), clock())
 
     async def gone(_: Request, error: Exception) -> Response:
         # Nobody is there to read it; the status is for the line in the log. The number is the one nginx writes.
         return Response(status_code=GONE)
 
+    async def sign_in(request: Request, _: Exception) -> Response:
+        # What was posted is lost with the session; the page it was posted from is not asked for again by itself.
+        wanted = request.url.path if request.method == "GET" else "/"
+        query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
+        place = "/login?" + urlencode({"next": wanted + query})
+        if request.headers.get("hx-request"):
+            # A redirect would be followed by the script, and the login put into the middle of the page.
+            return Response(status_code=401, headers={"HX-Redirect": place})
+        return RedirectResponse(place, 303)
+
     app.add_exception_handler(ClientDisconnect, gone)
+    app.add_exception_handler(SignInNeeded, sign_in)
     for kind in (
         AnomalyError,
         psycopg.OperationalError,

@@ -11,6 +11,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from anomaly.web.tls import ClientCertificate, client_certificate
+
 PATIENCE_SECONDS: Final = 30.0
 
 
@@ -19,10 +21,13 @@ class PatientProtocol(HttpToolsProtocol):
 
     _patience: asyncio.TimerHandle | None = None
     _whole = True
+    _certificate: ClientCertificate | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """This will start the clock for the first headers."""
         super().connection_made(transport)
+        # The handshake is over by now; no server hands the certificate on to the app by itself.
+        self._certificate = client_certificate(transport.get_extra_info("peercert"))
         self._be_patient()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -35,6 +40,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._whole = False
         self._be_patient()
         super().on_message_begin()
+        # Our own key, not one of the standard: nothing that a client sends can end up here.
+        self.scope["anomaly.certificate"] = self._certificate  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
         """This will stop the clock: reading the body has a time limit of its own."""

@@ -1,11 +1,14 @@
-"""What must go on while events come in: window parts are folded into windows, partitions are made ahead of midnight."""
+"""What must go on in every service while events come in: partitions are made ahead of midnight, counts are written down.
+
+Folding is a job (`anomaly.jobs`), in a process of its own: in this one it would hold up what comes in.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,28 +16,30 @@ import psycopg
 
 from anomaly.errors import AnomalyError
 from anomaly.store.partitions import make_partitions
-from anomaly.store.windows import fold_parts
 
 log = logging.getLogger(__name__)
 
-FOLD_SECONDS: Final = 5.0
-"""Readers see parts and windows alike, so nothing waits for this; folding rarely rewrites each window less often."""
+ROUND_SECONDS: Final = 5.0
 PARTITION_SECONDS: Final = 600.0
 DAYS_AHEAD: Final = 2
 """Days after today, so that a service down over midnight finds its partition when it comes back."""
-
-_FOLDED_AT_ONCE: Final = 4_000
-"""Parts in one transaction; more would make stopping slow."""
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
 class Upkeep:
-    """A thread with a connection of its own. Several services may do this at once: folders pass over each other's parts."""
+    """A thread with a connection of its own. Several services may do this at once."""
 
-    def __init__(self, connect: Callable[[], Connection], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        clock: Callable[[], datetime],
+        also: Sequence[Callable[[Connection], None]] = (),
+    ) -> None:
+        """`also` is done in every round, each in a transaction of its own."""
         self._connect = connect
         self._clock = clock
+        self._also = tuple(also)
         self._stop = threading.Event()
         self._partitions_due = 0.0
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
@@ -60,7 +65,8 @@ class Upkeep:
                 )
                 self._drop(connection)
                 connection = None
-            self._stop.wait(FOLD_SECONDS)
+            self._stop.wait(ROUND_SECONDS)
+        self._last_words(connection)
         self._drop(connection)
 
     def _round(self, connection: Connection) -> None:
@@ -68,12 +74,17 @@ class Upkeep:
             today = self._clock().date()
             make_partitions(connection, [today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)])
             self._partitions_due = time.monotonic() + PARTITION_SECONDS
-        started, folded = time.perf_counter(), 0
-        while not self._stop.is_set() and (parts := fold_parts(connection, _FOLDED_AT_ONCE)):
-            folded += parts
-        connection.commit()
-        if folded:
-            log.debug("folded", extra={"parts": folded, "ms": round((time.perf_counter() - started) * 1000)})
+        for deed in self._also:
+            deed(connection)
+
+    def _last_words(self, connection: Connection | None) -> None:
+        if connection is None or connection.closed:
+            return
+        try:
+            for deed in self._also:
+                deed(connection)
+        except (psycopg.Error, AnomalyError) as fault:
+            log.warning("what was counted last is lost", extra={"reason": str(fault).split("\n")[0][:300]})
 
     def _drop(self, connection: Connection | None) -> None:
         if connection is not None:
