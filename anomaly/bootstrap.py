@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from anomaly.errors import AnomalyError
 
 if TYPE_CHECKING:
+    from anomaly.redaction import Redactor
     from anomaly.rules import RuleSet
     from anomaly.settings import Loaded, Settings
     from anomaly.store.database import Database
@@ -65,6 +66,15 @@ def load_rules(settings: Settings) -> RuleSet:
                 hint=closest(name, known) or None,
             )
     return joined(sets, frozenset(settings.rules.disabled))
+
+
+def redactor_of(settings: Settings) -> Redactor:
+    """This will return what every event passes before it is stored, as `redaction` says."""
+    from anomaly.redaction import Redactor
+
+    chosen = settings.redaction
+    key = chosen.key.get_secret_value().encode() if chosen.key is not None else b""
+    return Redactor(enabled=chosen.enabled, key=key, configmaps=chosen.configmaps)
 
 
 def open_database(settings: Settings, say: Callable[[str], None] | None = None) -> Database:

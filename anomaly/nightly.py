@@ -9,10 +9,10 @@ One model for each cluster: its peers, its budget and its habits are its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import psycopg
@@ -23,13 +23,15 @@ from anomaly.events.key import EPOCH, microseconds
 from anomaly.features.circles import Circles
 from anomaly.features.history import History
 from anomaly.features.mixes import Mixes
+from anomaly.features.newcomers import MACHINES, forgotten, newcomer_rows
 from anomaly.features.registry import extract, layout
 from anomaly.findings.finding import Contribution, Finding, FindingKind, Severity
-from anomaly.findings.merge import Days, Story, story_id
+from anomaly.findings.merge import Days, Event, Story, story_id
 from anomaly.hearing import Heard, train_hearing, verdicts_on
 from anomaly.scoring import Context, Deviation, Scores, deviation, score
 from anomaly.scoring.context import KIND_NAMES
 from anomaly.settings import TrainingSettings
+from anomaly.store.behind import MOST_IN_WINDOW, Asked, evidence_in_windows
 from anomaly.store.database import Database
 from anomaly.store.entities import all_entities
 from anomaly.store.findings import Kept as KeptStories
@@ -45,17 +47,17 @@ from anomaly.store.models import (
     load_model,
     promote_model,
 )
-from anomaly.store.search import evidence_in_window
+from anomaly.store.present import Present, Telling, present_of
 from anomaly.store.windows import Span, last_start, read_windows
 from anomaly.windows.entity import Entity
 from anomaly.windows.firsts import Firsts
 from anomaly.windows.peers import Peers, groups_of
 from anomaly.windows.window import Windows
-from models import Budget, Model, NotEnoughData, Threshold
-from models.budget import KindRate, threshold_over
-from models.model import ANY
+from models import Budget, NotEnoughData, Threshold
+from models.line import line_of
 from training import RECIPES, Candidate, Matrix, Recipe, run
 from training.feedback import Reviewed
+from training.newcomers import Newcomers
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Say = Callable[[str], None]
@@ -116,9 +118,26 @@ def matrix_of(gathered: Gathered, recipe: Recipe) -> tuple[Matrix, History]:
     cut = int(starts[min(int(recipe.fit_share * len(starts)), len(starts) - 1)])
     history = History.of(windows, gathered.firsts, gathered.entities.values(), cut)
     _, values = extract(windows, history)
+    return _matrix(values, windows, history), history
+
+
+def _matrix(values: NDArray[np.float32], windows: Windows, history: History) -> Matrix:
     entity = windows.entity.astype(np.int64)
     kinds = KIND_NAMES[history.peers.kind_of(entity)]
-    return Matrix.of(layout(), values, entity, kinds, history.peers.group_of(entity), windows.start), history
+    return Matrix.of(layout(), values, entity, kinds, history.peers.group_of(entity), windows.start)
+
+
+def newcomers_of(
+    gathered: Gathered, history: History, confirmed: NDArray[np.bool_], time_scale: float = 1.0
+) -> Newcomers:
+    """This will show the machines of the later windows as if they had just come, for the first day of the budget each."""
+    day = DAY // timedelta(microseconds=1) / time_scale
+    rows = newcomer_rows(gathered.windows, history, history.mixes.until_us, int(day))
+    rows = rows[~confirmed[rows]]
+    windows = gathered.windows.take(rows)
+    _, values = extract(windows, forgotten(windows, history))
+    matrix = _matrix(values, windows, history)
+    return Newcomers(matrix, tuple(kind.value for kind in MACHINES))
 
 
 def train(
@@ -158,8 +177,10 @@ def train(
             connection, cluster_id, span, matrix, gathered.windows, history, until, most_verdicts
         )
 
+    newcomers = newcomers_of(gathered, history, verdicts.confirmed, time_scale)
+
     def train_on(reviewed: Reviewed | None) -> Candidate:
-        return run(matrix, recipe, reigning, verdicts.confirmed, reviewed, say)
+        return run(matrix, recipe, reigning, verdicts.confirmed, reviewed, say, newcomers)
 
     candidate, heard = train_hearing(train_on, verdicts, recipe.jobs)
     context = {
@@ -170,7 +191,7 @@ def train(
         "until": until.isoformat(),
         "windows_a_day": day,
         "time_scale": time_scale,
-        "peers": _peers_document(history.peers),
+        "peers": history.peers.to_dict(),
     }
     promoted, reason = before is None or candidate.decision.promote, candidate.decision.reason
     with database.begin() as session:
@@ -226,12 +247,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A champion ready to judge one cluster's windows: load it once, use it for many."""
+    """A champion ready to judge one cluster's windows: load it once, use it for many. `held` is of whoever judges all that change."""
 
     kept: Kept
     context: Context
     threshold: Threshold
     days: Days = field(default_factory=Days)
+    held: Present | None = None
 
     def scores(self, windows: Windows) -> Scores:
         """This will score windows of its cluster."""
@@ -249,42 +271,31 @@ def load_judge(
     since = datetime.fromisoformat(kept.context["since"]) if kept.context["since"] else None
     with database.connection() as connection:
         trained = gather(connection, cluster_id, span, since, until)
-    peers = _peers_of(kept.context["peers"])
-    circles = Circles.of(trained.firsts, peers, trained.windows.vocabulary, trained.windows.span_us)
-    history = History(trained.firsts, circles, Mixes.of([trained.windows], microseconds(until)), peers)
-    threshold = threshold_over(budget, _rates(model, float(kept.context["windows_a_day"])))
+    peers = Peers.from_dict(kept.context["peers"])
+    windows = trained.windows
+    circles = Circles.of(trained.firsts, peers, windows.vocabulary, windows.span_us)
+    history = History(trained.firsts, circles, Mixes.of([windows], microseconds(until)), peers)
+    among = float(kept.context["windows_a_day"])
+    threshold = line_of(model.card, budget, among)
     scale = float(kept.context.get("time_scale", 1.0))
     # Days that minutes stand for begin with what the trial judges; real ones are the same for every model.
-    days = Days(DAY / scale, budget.per_day, EPOCH if scale == 1.0 else until)
+    days = Days(DAY / scale, budget.per_day, EPOCH if scale == 1.0 else until, among=among)
     return Judge(kept, Context(model, history, trained.entities, threshold.p_value), threshold, days)
-
-
-def _rates(model: Model, windows_a_day: float) -> list[KindRate]:
-    """How many windows of each kind a day brings, at the rates of the training, and on how many the kind was calibrated."""
-    kinds = [kind for kind in model.card.kinds if kind.kind != ANY] or list(model.card.kinds)
-    total = max(sum(kind.windows for kind in kinds), 1)
-    return [
-        KindRate(kind.kind, windows_a_day * kind.windows / total, max(kind.calibrated_on, 1))
-        for kind in kinds
-    ]
 
 
 def survey(
     database: Database, judge: Judge, span: Span, say: Say = lambda said: None
 ) -> tuple[Scores, Context] | None:
     """This will score the windows of a span without keeping anything, with what is known by now; None when there are none."""
-    cluster_id = judge.kept.cluster_id
+    span_us = int(judge.kept.context["span_us"])
     with database.connection() as connection:
         say("reading windows")
-        span_us = int(judge.kept.context["span_us"])
-        windows = read_windows(connection, replace(span, cluster_id=cluster_id), span_us)
-        if not windows.n:
-            return None
-        firsts = load_firsts(connection, cluster_id)
-        entities = {one.id: one for one in all_entities(connection, cluster_id)}
+        windows, firsts, entities = present_of(connection, judge.kept.cluster_id, span, span_us, judge.held)
+    if not windows.n:
+        return None
     present = [entities[number] for number in sorted(set(windows.entity.tolist()))]
     peers = judge.context.history.peers.with_strangers(present, groups_of(windows))
-    history = judge.context.history.refreshed(firsts, peers)
+    history = judge.context.history.refreshed(firsts, peers, windows)
     context = replace(judge.context, history=history, entities=entities)
     say(f"judging {windows.n:,} windows")
     return score(windows, context), context
@@ -299,29 +310,33 @@ def judge(database: Database, judge: Judge, span: Span, say: Say = lambda said: 
     if surveyed is None:
         return Judged(judge.kept.id, 0, 0, 0, 0, judge.threshold, span.since, span.until)
     scores, context = surveyed
-    found = [deviation(scores, int(row), context) for row in scores.over(context.threshold)]
-    told = keep(database, judge.kept, judge.kept.cluster_id, found, _days_so_far(database, judge))
+    over = scores.over(context.threshold)
+    if judge.held:
+        lying = zip(scores.windows.entity[over].tolist(), scores.windows.start[over].tolist(), strict=True)
+        told, waits = judge.held.tell(list(lying), lambda place: deviation(scores, int(over[place]), context))
+    else:
+        told, waits = [(deviation(scores, int(row), context), MOST_IN_WINDOW) for row in over], set()
+    kept = keep(database, judge.kept, judge.kept.cluster_id, told, _days_so_far(database, judge))
     with database.connection() as connection:
-        mark_judged(connection, due)
+        mark_judged(connection, [one for one in due if (one.entity_id, microseconds(one.start)) not in waits])
     return Judged(
         judge.kept.id,
         scores.windows.n,
-        told.stories - told.below,
-        told.new,
-        scores.windows.n - len(found),
+        kept.stories - kept.below,
+        kept.new,
+        scores.windows.n - len(over),
         judge.threshold,
         span.since,
         span.until,
-        len(found),
-        told.below,
-        told.beyond,
+        len(over),
+        kept.below,
+        kept.beyond,
     )
 
 
 def _days_so_far(database: Database, judge: Judge) -> Days:
     """Days that minutes stand for are of a log that ends: the last has room for the part that there is."""
-    days = judge.days
-    if days.length == DAY or days.horizon is not None:
+    if (days := judge.days).length == DAY or days.horizon is not None:
         return days
     with database.connection() as connection:
         last = last_start(connection, Span(since=days.origin, cluster_id=judge.kept.cluster_id))
@@ -339,17 +354,21 @@ def strangest_below(database: Database, judge: Judge, span: Span, most: int) -> 
     return [deviation(scores, int(row), context) for row in under]
 
 
-def keep(database: Database, kept: Kept, cluster_id: int, found: list[Deviation], days: Days) -> KeptStories:
+def keep(database: Database, kept: Kept, cluster_id: int, told: Sequence[Telling], days: Days) -> KeptStories:
     """This will keep deviations as findings with the very events behind them: one a story, the gravest of each day first."""
     with database.begin() as session:
-        pieces = [_deviating(session, kept, cluster_id, one, days) for one in found]
+        behind = evidence_in_windows(session, [Asked.of(*one) for one in told])
+        pieces = [
+            piece_of(kept, cluster_id, one, days, events)
+            for (one, _), events in zip(told, behind, strict=True)
+        ]
         return keep_deviations(session, pieces, days)
 
 
-def _deviating(session: Any, kept: Kept, cluster_id: int, one: Deviation, days: Days) -> Story:
+def piece_of(kept: Kept, cluster_id: int, one: Deviation, days: Days, events: Sequence[Event] = ()) -> Story:
+    """This will return a deviation as a piece of its story; `events` are its evidence by time, without them the window's bounds hold."""
     start = EPOCH + timedelta(microseconds=one.start_us)
     end = start + timedelta(microseconds=one.span_us)
-    events = evidence_in_window(session, one.entity.id, start, end, frozenset(one.evidence))
     number = story_id(cluster_id, one.entity.identity.username, one.name, days.start_of(start))
     finding = Finding(
         id=number,
@@ -379,22 +398,3 @@ def _deviating(session: Any, kept: Kept, cluster_id: int, one: Deviation, days: 
         },
     )
     return Story(finding, cluster_id, one.entity.id, kept.id, frozenset(events))
-
-
-def _peers_document(peers: Peers) -> dict[str, Any]:
-    return {
-        "entities": peers.entities.tolist(),
-        "groups": peers.groups.tolist(),
-        "kinds": peers.kinds.tolist(),
-        "names": list(peers.names),
-        "declared": dict(peers.declared),
-    }
-
-
-def _peers_of(said: dict[str, Any]) -> Peers:
-    def labels(name: str) -> NDArray[np.int64]:
-        return np.array(said[name], dtype=np.int64)
-
-    return Peers(
-        labels("entities"), labels("groups"), labels("kinds"), tuple(said["names"]), said["declared"]
-    )

@@ -8,7 +8,7 @@ Only when the transaction is durable does anybody hear that the events are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,19 +17,24 @@ from typing import Final
 
 import psycopg
 
+from anomaly.door import Door
 from anomaly.errors import NotFound
 from anomaly.events.decode import Decoded, Reject, decode_lines
+from anomaly.redaction import Redactor
 from anomaly.rules import RuleSet
 from anomaly.sources.block import Block, Oversized, Position
 from anomaly.sources.files import LogFile
-from anomaly.sources.unwrap import normalise
+from anomaly.sources.unwrap import normalise, unwrap
 from anomaly.store.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from anomaly.store.door import NOTHING_LEFT
+from anomaly.store.intake import Sent
 from anomaly.store.quarantine import raw_of, release
 from anomaly.store.writer import NOT_THE_INPUT, Arrival, Receipt, Writer
 from anomaly.workers import Crew, Work
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Connect = Callable[[], Connection]
+Note = Callable[[Connection, Receipt, bool], None]
 
 MAX_BATCH_EVENTS: Final = 20_000
 """Events in one transaction: their places in a chunk must fit 16 bits."""
@@ -41,40 +46,73 @@ class _StillNoEvent(Exception):
     """What was in quarantine would go there again: nothing is changed."""
 
 
-def take_in(writer: Writer, cluster_id: int, source: str, data: bytes) -> Receipt:
+def take_in(writer: Writer, door: Door, cluster_id: int, source: str, data: bytes) -> Receipt:
     """This will keep every event in `data`: native JSON lines or any shape that `anomaly.sources` knows.
 
     Returns once all of it is durable. What is no event, or cannot be stored, goes to quarantine with the reason.
     """
-    return keep(writer, Arrival(cluster_id, source, decode_lines(normalise(data))))
+    door.renew(writer.ask)
+    passed = door.pass_through(cluster_id, decode_lines(normalise(data)))
+    return keep(writer, Arrival(cluster_id, source, passed.decoded, left=passed.left))
 
 
-def keep(writer: Writer, arrival: Arrival) -> Receipt:
-    """This will keep decoded input of any size, in transactions of at most `MAX_BATCH_EVENTS` events."""
-    pieces = arrival.decoded.split(MAX_BATCH_EVENTS)
-    return sum((_keep(writer, replace(arrival, decoded=piece)) for piece in pieces), Receipt())
+def keep(writer: Writer, arrival: Arrival, note: Note | None = None) -> Receipt:
+    """This will keep decoded input of any size, in transactions of at most `MAX_BATCH_EVENTS` events.
+
+    `note` is called in each of them with its receipt and whether it is the last.
+    """
+    pieces = list(arrival.decoded.split(MAX_BATCH_EVENTS))
+    return _keep_all(writer, _pieces(arrival, pieces), len(pieces), note, last=True)
 
 
-def _keep(writer: Writer, arrival: Arrival) -> Receipt:
+def _keep_all(
+    writer: Writer, pieces: Iterable[Arrival], count: int, note: Note | None, *, last: bool
+) -> Receipt:
+    kept = (
+        _keep(writer, one, note, last=last and place == count) for place, one in enumerate(pieces, start=1)
+    )
+    return sum(kept, Receipt())
+
+
+def _pieces(arrival: Arrival, pieces: Iterable[Decoded]) -> Iterator[Arrival]:
+    """The account and the ledger count what was sent once: with the first piece."""
+    for place, piece in enumerate(pieces):
+        yield (
+            replace(arrival, decoded=piece, sent=(), left=NOTHING_LEFT)
+            if place
+            else replace(arrival, decoded=piece)
+        )
+
+
+def _keep(writer: Writer, arrival: Arrival, note: Note | None, *, last: bool) -> Receipt:
     try:
-        return writer.write([arrival])[0]
+        return writer.write([arrival], also=_noting(note, last=last))[0]
     except NOT_THE_INPUT:
         raise
     except Exception as fault:  # one event that nobody thought of must not keep a file from ever being read
-        return _set_apart(writer, arrival, fault)
+        return _set_apart(writer, arrival, fault, note, last=last)
 
 
-def _set_apart(writer: Writer, arrival: Arrival, fault: Exception) -> Receipt:
+def _noting(note: Note | None, *, last: bool) -> Callable[[Connection, Sequence[Receipt]], None] | None:
+    if note is None:
+        return None
+    return lambda transaction, receipts: note(transaction, receipts[0], last)
+
+
+def _set_apart(
+    writer: Writer, arrival: Arrival, fault: Exception, note: Note | None, *, last: bool
+) -> Receipt:
     """Halve until the event is alone that cannot be stored: it goes to quarantine, the others are kept."""
     decoded = arrival.decoded
     if len(decoded.events) > 1:
         halves = decoded.split((len(decoded.events) + 1) // 2)
-        return sum((_keep(writer, replace(arrival, decoded=half)) for half in halves), Receipt())
+        return _keep_all(writer, _pieces(arrival, halves), 2, note, last=last)
     if not decoded.events:
         raise fault
     first = str(fault).partition("\n")[0][:400]
     reject = Reject(decoded.raws[0], f"storing failed: {type(fault).__name__}: {first}")
-    return writer.write([replace(arrival, decoded=Decoded(rejects=[*decoded.rejects, reject]))])[0]
+    alone = replace(arrival, decoded=Decoded(rejects=[*decoded.rejects, reject]))
+    return writer.write([alone], also=_noting(note, last=last))[0]
 
 
 def _decode_block(data: bytes) -> Decoded:
@@ -84,6 +122,29 @@ def _decode_block(data: bytes) -> Decoded:
         reason = f"the event is {int(length):,} bytes long; only its first {len(head):,} bytes are kept"
         return Decoded(rejects=[Reject(head, reason, int(length))])
     return decode_lines(normalise(data))
+
+
+def take_block(
+    writer: Writer,
+    door: Door,
+    cluster_id: int,
+    source: str,
+    block: Block | Oversized,
+    at_us: int,
+    note: Note | None = None,
+) -> Receipt:
+    """This will keep what a block of a file holds, `at_us` microseconds after 1970; `note` as for `keep`."""
+    data = _bytes_of(block)
+    return keep(writer, _arrival(writer, door, cluster_id, source, data, at_us), note)
+
+
+def _arrival(
+    writer: Writer, door: Door, cluster_id: int, source: str, data: bytes, at_us: int | None
+) -> Arrival:
+    door.renew(writer.ask)
+    passed = door.pass_through(cluster_id, _decode_block(data), at_us)
+    sent = () if at_us is None else (Sent(len(passed.decoded.events), len(data), at_us),)
+    return Arrival(cluster_id, source, passed.decoded, sent, passed.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +254,30 @@ def _bytes_of(block: Block | Oversized) -> bytes:
 
 
 def crew_for(
-    connect: Connect, rules: RuleSet, span_us: int, cluster_id: int, source: str, count: int
+    connect: Connect,
+    rules: RuleSet,
+    span_us: int,
+    cluster_id: int,
+    source: str,
+    count: int,
+    redactor: Redactor | None = None,
+    clock_us: Callable[[], int] | None = None,
 ) -> Crew:
-    """This will start a crew whose workers take blocks of one source into one cluster, each through its own connection."""
+    """This will start a crew whose workers take blocks of one source into one cluster, each through its own connection.
+
+    With a clock (microseconds since 1970) it is noted how late events come.
+    """
 
     @contextmanager
     def start() -> Iterator[Work]:
-        with closing(Writer(connect, rules, span_us)) as writer:
-            yield lambda block: keep(writer, Arrival(cluster_id, source, _decode_block(block)))
+        door = Door()
+        with closing(Writer(connect, rules, span_us, redactor)) as writer:
+
+            def take(block: bytes) -> Receipt:
+                at_us = None if clock_us is None else clock_us()
+                return keep(writer, _arrival(writer, door, cluster_id, source, block, at_us))
+
+            yield take
 
     return Crew(start, count)
 
@@ -210,12 +287,14 @@ def name_of(path: Path | None) -> str:
     return path.name if path is not None else "stdin"
 
 
-def retry_quarantined(connect: Connect, rules: RuleSet, span: timedelta, number: int) -> Receipt:
+def retry_quarantined(
+    connect: Connect, rules: RuleSet, span: timedelta, number: int, redactor: Redactor | None = None
+) -> Receipt:
     """This will decode one quarantined input again; if all of it is events now, they are kept and it is released.
 
     Raises NotFound when there is no such input.
     """
-    writer = Writer(connect, rules, microseconds_in(span))
+    writer = Writer(connect, rules, microseconds_in(span), redactor)
     try:
         with connect() as connection:
             found = raw_of(connection, number)
@@ -224,16 +303,20 @@ def retry_quarantined(connect: Connect, rules: RuleSet, span: timedelta, number:
                 f"There is no input {number} in quarantine.", hint="`anomaly quarantine list` shows them."
             )
         cluster_id, source, raw = found
-        decoded = decode_lines(normalise(raw))
+        decoded = decode_lines(b"\n".join(unwrap(raw)))
         if decoded.rejects or not decoded.events:
             return Receipt(quarantined=1)
+        door = Door()
+        door.renew(writer.ask)
+        passed = door.pass_through(cluster_id, decoded)
 
         def let_go(transaction: Connection, receipts: Sequence[Receipt]) -> None:
             if any(receipt.quarantined for receipt in receipts):
                 raise _StillNoEvent
             release(transaction, number)
 
-        arrivals = [Arrival(cluster_id, source, piece) for piece in decoded.split(MAX_BATCH_EVENTS)]
+        arrival = Arrival(cluster_id, source, passed.decoded, left=passed.left)
+        arrivals = list(_pieces(arrival, passed.decoded.split(MAX_BATCH_EVENTS)))
         return sum(writer.write(arrivals, also=let_go), Receipt())
     except _StillNoEvent:
         return Receipt(quarantined=1)

@@ -52,6 +52,12 @@ class Reigning:
         finally:
             loading.release()
 
+    def at_hand(self, cluster_id: int, grace: float = 0.0) -> Judge | None:
+        """This will return what `judge` would without asking the database, None when it would have to; `grace` are seconds for
+        which what it knows may be older."""
+        held = self._held.get(cluster_id)
+        return held[0] if held is not None and self._clock() - held[1] < self._every + grace else None
+
     def _looked(self, cluster_id: int) -> Judge | None:
         began = self._clock()
         with self._database.begin() as session:

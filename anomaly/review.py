@@ -11,6 +11,7 @@ that was: if somebody was faster, the step is refused (`Changed`) instead of ove
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +19,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from anomaly.errors import MoveNotAllowed, UsageError
+from anomaly.errors import MoveNotAllowed, NotFound, UsageError
 from anomaly.findings.suppress import Subject, Suppression, checked, first_hiding
 from anomaly.findings.triage import Changed, Move, State, Verdict, moved
 from anomaly.store import triage as store
@@ -93,6 +94,54 @@ def undo(session: Connection, number: UUID, who: str, now: datetime, expected: i
     return Kept(last.before, version)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A move that somebody wants to make, with what it needs: `to` for assign, `verdict` for close, `note` for comment."""
+
+    move: Move
+    note: str = ""
+    to: str | None = None
+    verdict: Verdict | None = None
+
+
+def make(
+    session: Connection, number: UUID, wish: Wish, who: str, now: datetime, expected: int | None = None
+) -> Kept:
+    """This will make a move, whichever it is. Raises as that move does, and UsageError for what people cannot ask for."""
+    if wish.move is Move.UNDO:
+        return undo(session, number, who, now, expected)
+    if wish.move is Move.COMMENT:
+        return comment(session, number, wish.note, who, now)
+    if wish.move in {Move.SUPPRESS, Move.SURFACE}:
+        raise UsageError(f"{wish.move.value.capitalize()} is made by suppressions alone.")
+    to = None if wish.to is None else _name(wish.to)
+    return _make(session, number, wish.move, who, now, wish.note, expected, to=to, verdict=wish.verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one finding of many: where it stands, or why it was not moved."""
+
+    number: UUID
+    kept: Kept | None
+    reason: str | None
+
+
+def make_many(
+    session: Connection, numbers: Iterable[UUID], wish: Wish, who: str, now: datetime
+) -> list[Outcome]:
+    """This will make one move with each of many findings; those that cannot make it stay as they are and say why."""
+    outcomes = []
+    # In order of their numbers: two who move the same ones wait for each other, and never in a circle.
+    for number in sorted(set(numbers)):
+        try:
+            with session.begin_nested():
+                outcomes.append(Outcome(number, make(session, number, wish, who, now), None))
+        except (MoveNotAllowed, NotFound) as refused:
+            outcomes.append(Outcome(number, None, str(refused)))
+    return outcomes
+
+
 def history(session: Connection, number: UUID) -> list[Step]:
     """This will return who did what with a finding, oldest first. Raises NotFound."""
     store.standing_of(session, number)
@@ -120,8 +169,10 @@ def _make(
 def _held(session: Connection, number: UUID, expected: int | None) -> Kept:
     held = store.standing_of(session, number, lock=True)
     if expected is not None and held.version != expected:
+        last = store.steps_of(session, number)[-1:]
+        faster = f"{last[0].who} was faster ({last[0].move.value})" if last else "Somebody was faster"
         raise Changed(
-            f"Somebody changed this finding meanwhile: it is {held.standing.state.value} now, in version"
+            f"{faster} and changed this finding meanwhile: it is {held.standing.state.value} now, in version"
             f" {held.version}; you saw version {expected}.",
             hint=f"`anomaly triage history {str(number)[:8]}` shows what happened.",
         )

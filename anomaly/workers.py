@@ -23,7 +23,7 @@ import psycopg
 from anomaly.errors import AnomalyError, DatabaseUnavailable
 from anomaly.store.writer import Receipt
 
-_ANSWER: Final = struct.Struct("<B4Q")
+_ANSWER: Final = struct.Struct("<B5Q")
 _STOP_SECONDS: Final = 30
 _AGAIN: Final = "Run the same command again: it goes on from what is kept, and nothing is kept twice."
 
@@ -146,7 +146,12 @@ def _serve(work: Work, pipe: Connection) -> None:
         try:
             receipt = work(block)
             answer = _ANSWER.pack(
-                _Outcome.KEPT, receipt.kept, receipt.duplicates, receipt.quarantined, receipt.matches
+                _Outcome.KEPT,
+                receipt.kept,
+                receipt.duplicates,
+                receipt.quarantined,
+                receipt.matches,
+                receipt.dropped,
             )
         except Exception as error:  # whatever it is, the caller must hear of it
             answer = _sad_answer(error)
@@ -161,7 +166,7 @@ def _sad_answer(error: Exception) -> bytes:
     first = str(error).strip().partition("\n")[0] or type(error).__name__
     words = first if away or isinstance(error, AnomalyError) else f"{type(error).__name__}: {first}"
     text = f"{words}\n{traceback.format_exc()}".encode("utf-8", "replace")
-    return _ANSWER.pack(_Outcome.DATABASE_AWAY if away else _Outcome.FAILED, 0, 0, 0, 0) + text
+    return _ANSWER.pack(_Outcome.DATABASE_AWAY if away else _Outcome.FAILED, 0, 0, 0, 0, 0) + text
 
 
 def _failure(outcome: int, text: str) -> AnomalyError:

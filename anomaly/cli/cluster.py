@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,14 +74,12 @@ def add(
     name
         Name of the cluster: a-z, 0-9 and -, at most 63 characters.
     """
-    from anomaly.store.clusters import add_cluster
-    from anomaly.store.tokens import issue
+    from anomaly.joining import join
 
-    until = _until(expires)
+    until = ends_at(expires)
     prepared = _prepared(name, server, certificate_authority, embed_certificate_authority)
     with current().database() as database, database.begin() as connection:
-        token = issue(connection, add_cluster(connection, name), until)
-        _hand_over(prepared(token), until, write, output, f"Cluster {name} is added.")
+        _hand_over(join(connection, prepared, until), until, write, output, f"Cluster {name} is added.")
 
 
 @app.command
@@ -105,11 +104,11 @@ def token(
     from anomaly.store.clusters import cluster_id
     from anomaly.store.tokens import issue
 
-    until = _until(expires)
+    until = ends_at(expires)
     prepared = _prepared(name, server, certificate_authority, embed_certificate_authority)
     with current().database() as database, database.begin() as connection:
-        made = issue(connection, cluster_id(connection, name), until)
-        _hand_over(prepared(made), until, write, output, f"Cluster {name} has another token.")
+        made = replace(prepared, token=issue(connection, cluster_id(connection, name), until))
+        _hand_over(made, until, write, output, f"Cluster {name} has another token.")
     current().say(
         f"Once it is in use everywhere, `anomaly cluster revoke {name} --keep-newest` ends the older ones."
     )
@@ -118,19 +117,12 @@ def token(
 @app.command(name="list")
 def list_(*, output: Output = Format.TABLE) -> None:
     """List the clusters, how many valid tokens each has and when its newest event happened."""
+    from anomaly.payloads.cluster import cluster_payload
     from anomaly.store.clusters import list_clusters
 
     with current().database() as database, database.read() as connection:
         found = list_clusters(connection, _now())
-    rows = [
-        {
-            "name": one.name,
-            "created_at": one.created_at,
-            "tokens": one.tokens,
-            "last_event_at": one.last_event_at,
-        }
-        for one in found
-    ]
+    rows = [cluster_payload(one) for one in found]
     columns = [
         Column("name"),
         Column("created_at", "added"),
@@ -151,22 +143,14 @@ def show(name: str, /, *, output: Output = Format.TABLE) -> None:
     name
         Name of the cluster.
     """
+    from anomaly.payloads.cluster import token_payload
     from anomaly.store.clusters import cluster_id
     from anomaly.store.tokens import list_tokens
 
     with current().database() as database, database.read() as connection:
         found = list_tokens(connection, cluster_id(connection, name))
-    rows = [
-        {
-            "id": one.id,
-            "scope": one.scope.value,
-            "state": one.state(_now()),
-            "created_at": one.created_at,
-            "expires_at": one.expires_at,
-            "revoked_at": one.revoked_at,
-        }
-        for one in found
-    ]
+    now = _now()
+    rows = [token_payload(one, now) for one in found]
     columns = [
         Column("id", "token", right=True),
         Column("state"),
@@ -221,7 +205,8 @@ def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 -- the command line reads the clock
 
 
-def _until(expires: str | None) -> datetime | None:
+def ends_at(expires: str | None) -> datetime | None:
+    """This will return when a token ends that lives for such a span, as `90d`; None for None. Raises UsageError."""
     from anomaly.settings.units import parse_duration
 
     if expires is None:
@@ -235,34 +220,20 @@ def _until(expires: str | None) -> datetime | None:
         raise UsageError(f"--expires: {wrong}.") from wrong
 
 
-class _Prepared:
+def _prepared(name: str, server: str | None, authority: str | None, embed: Path | None) -> Sink:
     """Everything of the webhook configuration but the token, checked before anything is changed."""
-
-    def __init__(self, cluster: str, server: str, authority: str, pem: bytes | None) -> None:
-        self._cluster, self._server, self._authority, self._pem = cluster, server, authority, pem
-
-    def __call__(self, token: str) -> Sink:
-        from anomaly.policy.webhook import Sink
-
-        return Sink(
-            self._server, self._cluster, authority=self._authority, token=token, authority_pem=self._pem
-        )
-
-
-def _prepared(name: str, server: str | None, authority: str | None, embed: Path | None) -> _Prepared:
-    from anomaly.policy.webhook import AUTHORITY, checked_server
-    from anomaly.store.clusters import checked_name
+    from anomaly.joining import sink_for
 
     if authority is not None and embed is not None:
         raise UsageError("--certificate-authority and --embed-certificate-authority cannot be used together.")
-    address = checked_server(server or _address(current().settings().serve), plain=True)
+    address = server or _address(current().settings().serve)
     try:
         pem = embed.read_bytes() if embed is not None else None
     except OSError as unreadable:
         raise SourceUnavailable(f"{embed} cannot be read: {unreadable.strerror}.") from unreadable
     if pem is not None and b"-----BEGIN CERTIFICATE-----" not in pem:
         raise UsageError(f"{embed} holds no certificate in PEM form.")
-    return _Prepared(checked_name(name), address, authority or AUTHORITY, pem)
+    return sink_for(name, address, authority, pem)
 
 
 def _address(options: ServeSettings) -> str:
@@ -278,20 +249,14 @@ def _address(options: ServeSettings) -> str:
 
 def _hand_over(sink: Sink, until: datetime | None, write: Path | None, output: Format, said: str) -> None:
     """Print or write the token before the transaction commits: one that nobody has seen must not exist."""
+    from anomaly.payloads.cluster import webhook_payload
     from anomaly.policy.webhook import AUTHORITY, FILE, FLAGS, POLICY, kubeconfig
 
     config = kubeconfig(sink, plain=True)
     if write is not None:
         _write_private(write, config)
     if output is Format.JSON:
-        shown = {} if write is not None else {"token": sink.token, "kubeconfig": config}
-        document = {
-            "cluster": sink.cluster,
-            "endpoint": sink.endpoint,
-            "expires_at": until,
-            "flags": FLAGS,
-        }
-        write_json(document | shown | ({"written_to": str(write)} if write is not None else {}))
+        write_json(webhook_payload(sink, until, str(write) if write is not None else None))
         return
     ending = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until it is revoked"
     lines = [said, ""]

@@ -131,10 +131,13 @@ def _page(outcome: Outcome, episodes: list[Episode], config: Path) -> Iterator[s
     for finding in _shown(outcome.findings):
         yield from _paragraph(finding)
     command = f"{_started_as()} --config {shlex.quote(str(config))}"
-    yield f"All of them:  {command} findings list"
+    yield f"All of them:   {command} findings list"
     if outcome.findings:
-        yield f"One in full:  {command} findings show {str(_shown(outcome.findings)[0].id)[:8]}"
-    yield f"Ask the log:  {command} events --user 'mallory*' --outcome refused"
+        yield f"One in full:   {command} findings show {str(_shown(outcome.findings)[0].id)[:8]}"
+    yield f"Ask the log:   {command} events --user 'mallory*' --outcome refused"
+    yield ""
+    yield "To review them in a browser, start this and open the link it prints:"
+    yield f"    {command} serve"
 
 
 def _started_as() -> str:

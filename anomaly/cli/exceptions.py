@@ -80,6 +80,7 @@ def add(
         Why this is harmless.
     """
     from anomaly.cli.moment import clock
+    from anomaly.payloads.exception import kept_exception_payload
     from anomaly.store.exceptions import add_exception
 
     now = clock()
@@ -90,7 +91,7 @@ def add(
         current().say(_sentence(found, days))
         with database.begin() as connection:
             number = add_exception(connection, exception)
-    write_details({"id": number, **_fields(exception), "would have silenced": found.findings}, output=output)
+    write_details(kept_exception_payload(number, exception, found), output=output)
 
 
 @app.command(name="list")
@@ -105,14 +106,12 @@ def list_(
         Also those that ended.
     """
     from anomaly.cli.moment import clock
+    from anomaly.payloads.exception import exception_payload
     from anomaly.store.exceptions import list_exceptions
 
     with current().database() as database, database.read() as connection:
         found = list_exceptions(connection, None if all_ else clock())
-    rows = [
-        {"id": one.exception.id, **_fields(one.exception), "findings": one.findings, "silenced": one.silenced}
-        for one in found
-    ]
+    rows = [exception_payload(one) for one in found]
     names = ("id", "rule", "cluster", "entity", "namespace", "name", "ends_at", "owner", "reason")
     columns = [Column(part) for part in names] + [
         Column("findings", right=True),
@@ -125,6 +124,7 @@ def list_(
 def show(exception: int, *, limit: int = 50, output: Output = Format.TABLE) -> None:
     """List what an exception has silenced: the findings there would be."""
     from anomaly.errors import NotFound
+    from anomaly.payloads.exception import held_payload
     from anomaly.store.exceptions import list_exceptions
     from anomaly.store.pauses import list_held
 
@@ -135,7 +135,9 @@ def show(exception: int, *, limit: int = 50, output: Output = Format.TABLE) -> N
                 hint="`anomaly exceptions list --all` shows all of them.",
             )
         held = list_held(connection, "exception", exception, limit)
-    write_table([held_row(one) for one in held], HELD, output=output, empty="It has silenced nothing yet.")
+    write_table(
+        [held_payload(one) for one in held], HELD, output=output, empty="It has silenced nothing yet."
+    )
 
 
 @app.command
@@ -153,12 +155,6 @@ HELD = (
     *(Column("start", wrap=False), Column("rule"), Column("cluster"), Column("entity")),
     *(Column("reason"), Column("count", "events", right=True)),
 )
-
-
-def held_row(one: object) -> dict[str, object]:
-    """This will return what was held back as a row for `HELD`."""
-    names = ("id", "start", "end", "rule", "cluster", "entity", "reason", "count")
-    return {name: getattr(one, name) for name in names}
 
 
 def _made(
@@ -206,27 +202,15 @@ def _sentence(found: Preview, days: int) -> str:
 
 
 def _show(found: Preview, days: int, output: Format) -> None:
-    examples = [
-        {"id": number, "rule": rule, "entity": entity, "start": start}
-        for number, rule, entity, start in found.examples
-    ]
-    by_day = [{"day": f"{day:%Y-%m-%d}", "findings": count} for day, count in found.by_day.items()]
+    from anomaly.payloads.exception import exception_preview_payload
+
+    shown = exception_preview_payload(found)
     if output is Format.JSON:
-        totals = {
-            "findings": found.findings,
-            "partly": found.partly,
-            "events": found.events,
-            "fed": found.fed,
-        }
-        write_json({**totals, "days": by_day, "examples": examples})
+        write_json(shown)
         return
     write_text(_sentence(found, days))
-    if examples:
+    if shown["examples"]:
+        by_day = [row | {"day": f"{row['day']:%Y-%m-%d}"} for row in map(dict, shown["days"])]
         write_table(by_day, (Column("day"), Column("findings", right=True)))
         write_text("")
-        write_table(examples, tuple(Column(name) for name in ("id", "rule", "entity", "start")))
-
-
-def _fields(one: RuleException) -> dict[str, object]:
-    names = ("rule", "cluster", "entity", "namespace", "name", "owner", "reason", "ends_at")
-    return {name: getattr(one, name) for name in names}
+        write_table(shown["examples"], tuple(Column(name) for name in ("id", "rule", "entity", "start")))

@@ -15,7 +15,6 @@ from anomaly.cli.output import Column, Format, Output, cell, visible, write_json
 
 if TYPE_CHECKING:
     from anomaly.findings.finding import Finding
-    from anomaly.store.search import Found
 
 _WIDE = 160
 _ROOMY = 110
@@ -55,10 +54,11 @@ def listed(
     below
         Only what deviated on a day whose alert budget was spent on graver things.
     """
-    from anomaly.cli.choice import chosen_clusters
+    from anomaly.asked import chosen_clusters
     from anomaly.cli.moment import clock, moment
     from anomaly.errors import UsageError
     from anomaly.findings.finding import FindingKind, Severity
+    from anomaly.payloads.finding import finding_payload
     from anomaly.store import findings as store
 
     if not 1 <= limit <= 10_000:
@@ -83,7 +83,7 @@ def listed(
         if evidence and output is Format.JSON:
             found = store.with_evidence(connection, found)
     if output is Format.JSON:
-        write_json([_json(one) for one in found])
+        write_json([finding_payload(one) for one in found])
     else:
         width = _room()
         columns = [
@@ -127,7 +127,9 @@ def _room() -> int:
 
 
 def _line(one: Finding, width: int) -> dict[str, object]:
-    row = {**_json(one), "id": str(one.id)[:8], "kind": one.kind.value}
+    from anomaly.payloads.finding import finding_payload
+
+    row: dict[str, object] = {**finding_payload(one), "id": str(one.id)[:8], "kind": one.kind.value}
     if width < _WIDE:
         row["start"] = one.start.astimezone(UTC).strftime("%m-%d %H:%M")
     if width < _ROOMY:
@@ -156,6 +158,7 @@ def show(
         How many of its events to show.
     """
     from anomaly.errors import NotFound, UsageError
+    from anomaly.payloads.finding import finding_with_events_payload
     from anomaly.store import findings as store
     from anomaly.store.search import evidence_of
 
@@ -168,13 +171,14 @@ def show(
             raise UsageError(f"Several findings begin with {finding}: {ids}.", hint="Give more of the id.")
         (one,) = store.with_evidence(connection, found)
         behind = evidence_of(connection, one.id, max(0, min(events, 1_000)))
+    shown = finding_with_events_payload(one, behind)
     if output is Format.JSON:
-        write_json(_json(one) | {"events": [_event(event) for event in behind]})
+        write_json(shown)
         return
     write_text("\n".join(_page(one)))
     if behind:
         write_text(f"\nEvents ({len(behind)} of {one.count:,}, oldest first)")
-        rows = [_event(event) for event in behind]
+        rows: list[dict[str, object]] = [dict(event) for event in shown["events"]]
         keys = [key for key in _EVENT_COLUMNS if _says_something(key, rows)]
         if _room() < _WIDE:
             same = [key for key in keys if key in _OFTEN_THE_SAME and len({row[key] for row in rows}) == 1]
@@ -219,54 +223,3 @@ def _page(one: Finding) -> Iterator[str]:
     if one.normal:
         yield "\nWhat would have been normal"
         yield f"  {visible(one.normal)}"
-
-
-def _json(one: Finding) -> dict[str, object]:
-    return {
-        "id": str(one.id),
-        "cluster": one.cluster,
-        "entity": one.entity,
-        "entity_kind": one.entity_kind,
-        "kind": one.kind.value,
-        "name": one.name,
-        "title": one.title,
-        "severity": one.severity.value,
-        "attack": list(one.attack),
-        "start": one.start,
-        "end": one.end,
-        "score": one.score,
-        "reason": one.reason,
-        "normal": one.normal or None,
-        "state": one.state,
-        "count": one.count,
-        "evidence": list(one.evidence),
-        "contributions": [
-            {
-                "feature": part.feature,
-                "title": part.title,
-                "unit": part.unit,
-                "value": part.value,
-                "usual": part.usual,
-                "peers": part.peers,
-                "share": part.share,
-            }
-            for part in one.contributions
-        ],
-        "details": one.details,
-    }
-
-
-def _event(event: Found) -> dict[str, object]:
-    return {
-        "time": event.received_at,
-        "audit_id": event.audit_id,
-        "user": event.user,
-        "acting_as": event.acting_as or None,
-        "verb": event.verb,
-        "resource": event.resource,
-        "namespace": event.namespace or None,
-        "name": event.name or None,
-        "code": event.code,
-        "address": event.address,
-        "agent": event.agent,
-    }

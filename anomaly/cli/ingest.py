@@ -40,6 +40,7 @@ def ingest(
     *,
     cluster: str = "default",
     again: Annotated[bool, Parameter(negative="")] = False,
+    follow: Annotated[bool, Parameter(negative="")] = False,
     workers: int | None = None,
     output: Output = Format.TABLE,
 ) -> int:
@@ -51,6 +52,8 @@ def ingest(
         The cluster the events are of; made when there is none of that name.
     again
         Read files from the beginning even if they were read before; no event is kept twice.
+    follow
+        Read one log as it grows and is rotated, until Ctrl-C, as `sources.follow` has `anomaly serve` do.
     workers
         Processes that decode and write side by side; as many as cores unless said, 0 for none besides this one.
     """
@@ -61,6 +64,8 @@ def ingest(
     from anomaly.store.windows import fold_all
 
     settings = current().settings()
+    if follow:
+        return _follow(settings, path, cluster, output)
     files = [None] if path == "-" else (find_logs(Path(path)) if Path(path).is_dir() else [Path(path)])
     if len(files) == 1 and files[0] is not None and not files[0].is_fifo():
         # A wrong path is said at once, not after a database was started for it. A pipe can be opened only once.
@@ -87,6 +92,22 @@ def ingest(
         current().say("Stopped. The same command goes on from here.")
         return INTERRUPTED
     report.complain()
+    return 0
+
+
+def _follow(settings: Settings, path: str, cluster: str, output: Format) -> int:
+    from anomaly.bootstrap import load_rules
+    from anomaly.cli.following import follow_log
+    from anomaly.errors import UsageError
+
+    if path == "-" or Path(path).is_dir():
+        raise UsageError(
+            "--follow takes one log file.",
+            hint="A pipe is read as it comes; a folder is one of `sources.folder`.",
+        )
+    rules = load_rules(settings)
+    with current().database(settings) as database:
+        follow_log(database, settings, rules, cluster, Path(path), output)
     return 0
 
 
@@ -151,6 +172,7 @@ class _Report:
             "events kept": total.kept,
             "duplicates": total.duplicates,
             "quarantined": total.quarantined,
+            "dropped by policy": total.dropped,
             "rule matches": total.matches,
             "seconds": round(seconds, 1),
             "events a second": round(read / seconds) if seconds > 0 else 0,
@@ -181,6 +203,8 @@ def _read(
     interrupted: _Interrupted,
     report: _Report,
 ) -> None:
+    from anomaly.bootstrap import redactor_of
+    from anomaly.cli.moment import clock_us
     from anomaly.pipeline import Reading, crew_for, microseconds_in, name_of
     from anomaly.sources.files import open_source
 
@@ -193,7 +217,16 @@ def _read(
     span_us = microseconds_in(settings.windows.span)
     with (
         file,
-        crew_for(database.dedicated, rules, span_us, cluster_id, name_of(path), count) as crew,
+        crew_for(
+            database.dedicated,
+            rules,
+            span_us,
+            cluster_id,
+            name_of(path),
+            count,
+            redactor_of(settings),
+            clock_us,
+        ) as crew,
         database.dedicated() as connection,
         _display(name_of(path)) as show,
     ):

@@ -17,24 +17,13 @@ def listed(*, output: Output = Format.TABLE) -> None:
     """List the jobs with their times and what came of their last run."""
     from anomaly.cli.moment import clock
     from anomaly.jobs.job import all_jobs
+    from anomaly.payloads.job import job_payload
     from anomaly.store.job_runs import has_leader, last_run
 
     settings = current().settings()
     now = clock()
-    rows: list[dict[str, object]] = []
     with current().database(settings) as database, database.connection() as connection:
-        for job in all_jobs():
-            last, schedule = last_run(connection, job.name), job.schedule(settings)
-            rows.append(
-                {
-                    "job": job.name,
-                    "runs": str(schedule),
-                    "next": schedule.trigger().get_next_fire_time(None, now),
-                    "last": last.scheduled_at if last else None,
-                    "outcome": last.outcome if last else None,
-                    "about": job.about,
-                }
-            )
+        rows = [job_payload(job, settings, last_run(connection, job.name), now) for job in all_jobs()]
         led = has_leader(connection)
     columns = [Column(key, wrap=False) for key in ("job", "runs", "last", "outcome", "next")]
     write_table(rows, [*columns, Column("about")], output=output)
@@ -51,16 +40,15 @@ def history(job: str | None = None, *, limit: int = 20, output: Output = Format.
     job
         Only runs of this job.
     """
-    from dataclasses import asdict
-
     from anomaly.errors import UsageError
+    from anomaly.payloads.job import run_payload
     from anomaly.store.job_runs import list_runs
 
     if not 1 <= limit <= 10_000:
         raise UsageError("--limit must be between 1 and 10000.")
     with current().database() as database, database.connection() as connection:
         runs = list_runs(connection, job, limit)
-    rows = [asdict(run) for run in runs]
+    rows: list[dict[str, object]] = [dict(run_payload(run)) for run in runs]
     if output is not Format.JSON:
         for row, run in zip(rows, runs, strict=True):
             row["detail"] = "; ".join(f"{key}: {value}" for key, value in run.detail.items())

@@ -19,9 +19,9 @@ from anomaly.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from anomaly.replay import Day
+    from anomaly.payloads.model import DayPayload
     from anomaly.store.models import Kept
 
 app = App(name="models", help="Trained models: list, look at one, compare two, put one in use, go back.")
@@ -32,6 +32,7 @@ def listed(*, cluster: str | None = None, limit: int = 50, output: Output = Form
     """List models, the newest first."""
     from anomaly.cli.moment import clock
     from anomaly.errors import UsageError
+    from anomaly.payloads.model import model_payload
     from anomaly.store.clusters import cluster_id, list_clusters
     from anomaly.store.models import list_models
 
@@ -41,7 +42,7 @@ def listed(*, cluster: str | None = None, limit: int = 50, output: Output = Form
         names = {one.id: one.name for one in list_clusters(session, clock())}
         number = cluster_id(session, cluster) if cluster is not None else None
         found = list_models(session, number, limit)
-    rows = [_row(one, names[one.cluster_id]) for one in found]
+    rows = [model_payload(one, names[one.cluster_id]) for one in found]
     columns = [
         Column("id", right=True),
         Column("cluster"),
@@ -58,18 +59,20 @@ def listed(*, cluster: str | None = None, limit: int = 50, output: Output = Form
 @app.command
 def show(model: int, *, output: Output = Format.TABLE) -> None:
     """Show one model's card: what it was made from, how well it does, what has drifted, what verdicts did."""
+    from anomaly.payloads.model import model_card_payload
     from models.card import Card
 
     with current().database() as database, database.read() as session:
         kept, name = _find(session, model)
+    row = model_card_payload(kept, name)
     if output is Format.JSON:
-        write_json(_row(kept, name) | {"card": kept.card, "verdicts": kept.context.get("verdicts")})
+        write_json(row)
         return
-    row = _row(kept, name)
     write_details(
         {
-            key: row[key]
-            for key in ("id", "cluster", "state", "trained_until", "created_at", "promoted_at", "sha256")
+            key: value
+            for key, value in row.items()
+            if key in {"id", "cluster", "state", "trained_until", "created_at", "promoted_at", "sha256"}
         }
     )
     write_text("")
@@ -91,20 +94,22 @@ def show(model: int, *, output: Output = Format.TABLE) -> None:
 @app.command
 def promote(model: int, *, output: Output = Format.TABLE) -> None:
     """Put a model in use; the one before is retired. Running scorers take it up within seconds."""
+    from anomaly.payloads.model import promoted_payload
     from anomaly.store.models import find_model, promote_model
 
     with current().database() as database, database.begin() as session:
         promote_model(session, model)
         kept = find_model(session, model)
-    write_details({"model": kept.id, "state": kept.state, "put in use": kept.promoted_at}, output=output)
+    write_details(promoted_payload(kept), output=output)
 
 
 @app.command
 def rollback(*, cluster: str | None = None, output: Output = Format.TABLE) -> None:
     """Put the champion before the present one in use again. Without --cluster there must be one cluster only."""
-    from anomaly.cli.choice import chosen_clusters
+    from anomaly.asked import chosen_clusters
     from anomaly.cli.moment import clock
     from anomaly.errors import UsageError
+    from anomaly.payloads.model import promoted_payload
     from anomaly.store.models import roll_back
 
     with current().database() as database, database.begin() as session:
@@ -115,7 +120,7 @@ def rollback(*, cluster: str | None = None, output: Output = Format.TABLE) -> No
                 hint="--cluster takes one of " + ", ".join(one.name for one in clusters),
             )
         kept = roll_back(session, clusters[0].id)
-    write_details({"model": kept.id, "state": kept.state, "put in use": kept.promoted_at}, output=output)
+    write_details(promoted_payload(kept), output=output)
 
 
 @app.command
@@ -127,100 +132,45 @@ def diff(one: int, other: int, *, days: float = 7, output: Output = Format.TABLE
     days
         How far back both judge the stored windows; nothing is kept.
     """
-    from dataclasses import asdict
     from datetime import timedelta
 
+    from anomaly.asked import Desk, diff_models
     from anomaly.cli.moment import clock
-    from anomaly.drifting import drift_between
     from anomaly.errors import UsageError
-    from anomaly.nightly import load_judge
-    from anomaly.replay import replay
-    from anomaly.store.models import find_model
-    from models import Budget
 
     if not 0 < days <= 400:
         raise UsageError("--days takes at most 400.")
     settings = current().settings()
     now = clock()
-    budget = Budget(per_day=settings.scoring.findings_per_day)
     with current().database(settings) as database:
-        with database.begin() as session:
-            cluster_id = find_model(session, one).cluster_id
-        judges = [
-            load_judge(database, cluster_id, settings.windows.span, budget, number) for number in (one, other)
-        ]
-        shifted = drift_between(judges[0].context.model, judges[1].context.model)
-        found = list(replay(database, judges[0], judges[1], now - timedelta(days=days), now, current().say))
-    facts = [
-        {"fact": name, "one": mine, "other": theirs}
-        for (name, mine), (_, theirs) in zip(
-            *(_facts(judge.kept, judge.threshold.p_value).items() for judge in judges), strict=True
+        shown = diff_models(
+            Desk(settings, database, current().say), one, other, now - timedelta(days=days), now
         )
-    ]
-    drift = [{"kind": kind, "feature": feature, "index": index} for kind, feature, index in shifted]
     if output is Format.JSON:
-        write_json({"facts": facts, "drift": drift, "days": [asdict(day) for day in found]})
+        write_json(shown)
         return
-    write_table(facts, [Column("fact"), Column("one", f"model {one}"), Column("other", f"model {other}")])
+    write_table(
+        shown["facts"], [Column("fact"), Column("one", f"model {one}"), Column("other", f"model {other}")]
+    )
     write_text("\nFeatures distributed otherwise in training (population stability index from 0.25)")
     write_table(
-        drift[:20],
+        shown["drift"][:20],
         [Column("kind"), Column("feature"), Column("index", right=True)],
         empty="None, or not comparable.",
     )
     write_text(f"\nFindings of the last {days:g} days that only one of them makes")
     write_table(
-        list(_changes(found, one, other)),
+        list(_changes(shown["days"], one, other)),
         [Column(key) for key in ("model", "start", "entity", "name", "reason")],
         empty="None: both find the same.",
     )
 
 
-def _changes(days: Iterable[Day], one: int, other: int) -> Iterable[dict[str, object]]:
+def _changes(days: Iterable[DayPayload], one: int, other: int) -> Iterator[dict[str, object]]:
     for day in days:
-        for number, found in ((one, day.gained), (other, day.lost)):
+        for number, found in ((one, day["gained"]), (other, day["lost"])):
             for each in found:
-                yield {
-                    "model": number,
-                    "start": each.start,
-                    "entity": each.entity,
-                    "name": each.name,
-                    "reason": each.reason,
-                }
-
-
-def _facts(kept: Kept, line: float) -> dict[str, object]:
-    card = kept.card
-    evaluation = card.get("evaluation", {})
-    kinds = [kind["kind"] for kind in card["kinds"]]
-    return {
-        "state": kept.state,
-        "trained until": kept.context["until"],
-        "windows": card["windows"],
-        "confirmed attacks left out": card["left_out"],
-        "kinds": kinds,
-        "recipe": card["recipe"]["name"],
-        "line (p-value)": line,
-        "plants found": evaluation.get("recall"),
-        "quiet alerts a day": evaluation.get("alerts_a_day"),
-        "features": card["layout"][:12],
-        "decision": card.get("decision", {}).get("reason"),
-    }
-
-
-def _row(kept: Kept, cluster: str) -> dict[str, object]:
-    return {
-        "id": kept.id,
-        "cluster": cluster,
-        "state": kept.state,
-        "trained_until": kept.context["until"],
-        "windows": kept.card["windows"],
-        "recall": kept.card.get("evaluation", {}).get("recall"),
-        "created_at": kept.created_at,
-        "promoted_at": kept.promoted_at,
-        "reason": kept.card.get("decision", {}).get("reason"),
-        "sha256": kept.sha256,
-    }
+                yield {"model": number, **each}
 
 
 def _find(session: object, number: int) -> tuple[Kept, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -34,3 +35,8 @@ def moment(text: str | None, now: datetime) -> datetime | None:
 def clock() -> datetime:
     """This will return the present moment: the command line is where the clock is read."""
     return datetime.now(tz=UTC)  # noqa: TID251
+
+
+def clock_us() -> int:
+    """This will return the present moment in microseconds since 1970."""
+    return time.time_ns() // 1000

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from anomaly.cli import policy_door as door
 from anomaly.cli.invocation import current
 from anomaly.cli.output import Column, Format, Output, visible, write_json, write_table, write_text
 from anomaly.cli.policy_input import read_bytes, read_events, read_needs, read_policy, say_all, simulated
@@ -17,10 +18,13 @@ from anomaly.errors import UsageError
 
 if TYPE_CHECKING:
     from anomaly.policy.request import Request
-    from anomaly.policy.simulate import Tally
 
 app = App(name="policy", help="Audit policies: find traps, explain, simulate, compare and make them.")
 app.command(webhook)
+app.command(door.set_, name="set")
+app.command(door.show)
+app.command(door.clear)
+app.command(door.dropped)
 
 Sink = Annotated[
     str | None,
@@ -135,22 +139,22 @@ def simulate(
     top
         How many talkers to show.
     """
+    from anomaly.payloads.policy import simulation_payload
+
     rules_of = read_policy(policy)
     with observed(source, stored) as events:
         result = simulated(rules_of, events)
-    talkers = [
-        {"user": one.user, "action": one.action, "rule": one.rule, **_tally(one.tally)}
-        for one in result.top(top)
-    ]
-    rules = [{"rule": _rule_name(rule), **_tally(tally)} for rule, tally in result.rules.items()]
+    shown = simulation_payload(result, top)
     if output is Format.JSON:
-        write_json({"total": _tally(result.total), "rules": rules, "talkers": talkers, "notes": result.notes})
+        write_json(shown)
         return 0
-    numbers = tuple(Column(name, right=True) for name in _tally(result.total))
-    write_table([*rules, {"rule": "all", **_tally(result.total)}], (Column("rule", wrap=False), *numbers))
+    numbers = tuple(Column(name, right=True) for name in shown["total"])
+    write_table([*shown["rules"], {"rule": "all", **shown["total"]}], (Column("rule", wrap=False), *numbers))
     write_text("")
     write_table(
-        talkers, (Column("user"), Column("action"), Column("rule", right=True), *numbers), empty="No events."
+        shown["talkers"],
+        (Column("user"), Column("action"), Column("rule", right=True), *numbers),
+        empty="No events.",
     )
     say_all(result.notes)
     return 0
@@ -169,6 +173,7 @@ def coverage(
 
     With --stored it is asked about the requests in the database instead of examples of all requests there can be.
     """
+    from anomaly.payloads.policy import coverage_payload
     from anomaly.policy.coverage import Sight
     from anomaly.policy.coverage import coverage as covered
 
@@ -177,7 +182,7 @@ def coverage(
         read_policy(policy), needs if stored is None or not stored.stored else stored_needs(needs, stored)
     )
     if output is Format.JSON:
-        write_json([item.as_json() for item in found])
+        write_json([coverage_payload(item) for item in found])
     else:
         rows = [
             {
@@ -209,6 +214,7 @@ def diff(before: Path, after: Path, *, requests: Path | None = None, output: Out
     requests
         A JSON list of requests to compare by; default is a cross-section of all there is to ask.
     """
+    from anomaly.payloads.policy import change_payload, rule_name
     from anomaly.policy.diff import diff as differences
     from anomaly.policy.explain import MOST_BYTES, requests_from
     from anomaly.policy.probes import everything
@@ -224,19 +230,10 @@ def diff(before: Path, after: Path, *, requests: Path | None = None, output: Out
             for item in listed
         ]
     changes = differences(read_policy(before), read_policy(after), asked)
-    rows = [
-        {
-            "name": change.name,
-            "request": change.request.sentence,
-            "change": change.kind,
-            "before": change.before,
-            "after": change.after,
-        }
-        for change in changes
-    ]
+    rows: list[dict[str, object]] = [dict(change_payload(change)) for change in changes]
     if output is Format.TABLE:
         rows = [
-            row | {"before": _rule_name(change.before.rule), "after": _rule_name(change.after.rule)}
+            row | {"before": rule_name(change.before.rule), "after": rule_name(change.after.rule)}
             for row, change in zip(rows, changes, strict=True)
         ]
     columns = (Column("request"), Column("change", wrap=False), Column("before"), Column("after"))
@@ -258,6 +255,7 @@ def generate(
 
     Bodies of secrets, tokens and ConfigMaps are left out, as CIS 3.2.2 asks; rules that would read them are named.
     """
+    from anomaly.payloads.policy import generated_payload
     from anomaly.policy.generate import Confidential
     from anomaly.policy.generate import generate as made
 
@@ -265,13 +263,7 @@ def generate(
         read_needs(rules, keep), sink=sink, bodies_of=[Confidential(name) for name in bodies_of or ()]
     )
     if output is Format.JSON:
-        write_json(
-            {
-                "policy": result.text,
-                "coverage": [item.as_json() for item in result.coverage],
-                "withheld": result.withheld,
-            }
-        )
+        write_json(generated_payload(result))
     else:
         write_text(result.text.rstrip("\n"))
     for item in result.unmet:
@@ -343,6 +335,7 @@ def forecast(
 @app.command
 def cis(policy: Path, *, output: Output = Format.TABLE) -> int:
     """Judge CIS 3.2.1 and 3.2.2 by asking the policy, verb by verb. Ends with 1 when a check fails."""
+    from anomaly.payloads.policy import checks_payload
     from anomaly.policy.cis import judge
 
     checks = judge(read_policy(policy))
@@ -356,25 +349,9 @@ def cis(policy: Path, *, output: Output = Format.TABLE) -> int:
         Column("reason"),
         Column("request", "failing request"),
     )
-    rows = [
-        {
-            name: getattr(check, name)
-            for name in ("control", "target", "verb", "passed", "reason", "request", "level", "rule")
-        }
-        for check in checks
-    ]
-    write_table(rows, columns, output=output)
+    write_table(checks_payload(checks), columns, output=output)
     current().say(f"{len(checks) - len(failed)} of {len(checks)} checks pass.")
     return int(bool(failed))
-
-
-def _tally(tally: Tally) -> dict[str, object]:
-    names = ("events", "kept", "lowered", "raised", "dropped", "bytes_before", "bytes_after", "unknown")
-    return {name: getattr(tally, name) for name in names}
-
-
-def _rule_name(rule: int | None) -> str:
-    return "no rule" if rule is None else f"rules[{rule}]"
 
 
 def _size(size: float) -> str:

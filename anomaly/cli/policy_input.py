@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anomaly.cli.invocation import current
-from anomaly.errors import SourceUnavailable, UsageError
+from anomaly.errors import SourceUnavailable
 
 if TYPE_CHECKING:
     from anomaly.events.event import Event
@@ -41,24 +41,10 @@ def read_policy(path: Path) -> Policy:
 
 def read_needs(rules: Path | None, keep: list[str] | None) -> list[Need]:
     """Read the needs of rules and families. This will be those of the named ones only, when `keep` names some."""
-    from anomaly.policy.families import families
-    from anomaly.policy.known import close
-    from anomaly.policy.need import of_rules
+    from anomaly.policy.wanted import needs_of
     from anomaly.rules import load, pack
-    from anomaly.rules.needs import needs
 
-    found = [*of_rules(needs(pack() if rules is None else load(rules))), *families()]
-    if not keep:
-        return found
-    owners = {need.owner for need in found}
-    for name in keep:
-        if name not in owners:
-            near = close(name, owners)
-            raise UsageError(
-                f"there is no rule or family {name}",
-                hint=f"did you mean {near}?" if near else "`anomaly rules list`",
-            )
-    return [need for need in found if need.owner in keep]
+    return needs_of(pack() if rules is None else load(rules), keep)
 
 
 def read_events(source: str) -> Iterator[tuple[Event, bytes]]:

@@ -16,7 +16,9 @@ def write_remarks(found: Mapping[str, Sequence[Remark]], output: Format) -> int:
     """Write the remarks on each file. This will return 1 when one of them is an error, else 0."""
     listed = [(file, remark) for file, remarks in found.items() for remark in remarks]
     if output is Format.JSON:
-        write_json([remark.as_json(file) for file, remark in listed])
+        from anomaly.payloads.policy import remark_payload
+
+        write_json([remark_payload(remark, file) for file, remark in listed])
     for file, remark in listed if output is Format.TABLE else ():
         write_text(visible(f"{file}:{remark.line}: {remark.severity}: {remark.id}: {remark.says}"))
         write_text(visible(f"    effect: {remark.effect}"))

@@ -75,7 +75,7 @@ def stored_needs(needs: list[Need], stored: StoredEvents) -> list[Need]:
         for event, _ in events:
             try:
                 yield request_of(event)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 continue
 
     with observed(None, stored) as events:

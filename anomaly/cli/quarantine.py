@@ -16,6 +16,7 @@ app = App(name="quarantine", help="Input that could not be decoded: kept, counte
 @app.command(name="list")
 def listed(*, cluster: str | None = None, limit: int = 100, output: Output = Format.TABLE) -> None:
     """List what is in quarantine, newest first."""
+    from anomaly.payloads.quarantine import quarantined_payload
     from anomaly.store.clusters import cluster_id
     from anomaly.store.quarantine import count_quarantine, list_quarantine
 
@@ -25,19 +26,7 @@ def listed(*, cluster: str | None = None, limit: int = 100, output: Output = For
         with database.connection() as connection:
             found = list_quarantine(connection, number, limit)
             total = count_quarantine(connection, number)
-    rows: list[dict[str, object]] = [
-        {
-            "id": one.id,
-            "cluster": one.cluster,
-            "source": one.source,
-            "size": one.size,
-            "times": one.times,
-            "last": one.last_at,
-            "first": one.first_at,
-            "reason": one.reason,
-        }
-        for one in found
-    ]
+    rows = [quarantined_payload(one) for one in found]
     columns = [Column(key) for key in ("id", "cluster", "source", "size", "times", "last", "reason")]
     write_table(rows, columns, output=output, empty="Quarantine is empty: everything that came was decoded.")
     if total > len(found):
@@ -73,34 +62,18 @@ def retry(
     everything
         Try all of them.
     """
+    from anomaly.asked import Desk, retry_quarantine
     from anomaly.bootstrap import load_rules
     from anomaly.errors import UsageError
-    from anomaly.pipeline import retry_quarantined
     from anomaly.store.quarantine import list_quarantine
-    from anomaly.store.writer import Receipt
 
     if bool(numbers) == everything:
         raise UsageError("Say which inputs to try again: their numbers, or --all.")
     settings = current().settings()
-    total, released = Receipt(), 0
     with current().database(settings) as database:
         with database.connection() as connection:
             wanted = (
                 [one.id for one in list_quarantine(connection, None, 1_000_000)] if everything else numbers
             )
-        for number in wanted:
-            receipt = retry_quarantined(
-                database.dedicated, load_rules(settings), settings.windows.span, number
-            )
-            released += not receipt.quarantined
-            total += receipt
-    write_details(
-        {
-            "tried": len(wanted),
-            "released": released,
-            "events kept": total.kept,
-            "duplicates": total.duplicates,
-            "still undecodable": len(wanted) - released,
-        },
-        output=output,
-    )
+        came = retry_quarantine(Desk(settings, database), load_rules(settings), wanted)
+    write_details(came, output=output)

@@ -23,7 +23,9 @@ def replay(
     against: int | None = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Judge stored windows by one model and by the one in use, day by day.
+    """Judge stored windows by one model and by the one in use: the findings each would have shown, day by day.
+
+    "No room" counts what lay over the line on a day whose room graver findings took, for the one model and for the other.
 
     Parameters
     ----------
@@ -34,54 +36,47 @@ def replay(
     against
         Number of the model to compare with; the one in use unless said.
     """
-    from dataclasses import asdict
-
+    from anomaly.asked import Desk, replay_model
     from anomaly.cli.moment import clock, moment
-    from anomaly.nightly import load_judge
-    from anomaly.replay import replay as run
-    from anomaly.store.models import find_model
-    from models import Budget
 
     settings = current().settings()
     now = clock()
     begin, end = moment(since, now) or now, moment(until, now) or now
-    budget = Budget(per_day=settings.scoring.findings_per_day)
     with current().database(settings) as database:
-        with database.begin() as session:
-            cluster_id = find_model(session, model).cluster_id
-        span = settings.windows.span
-        tried = load_judge(database, cluster_id, span, budget, model)
-        compared = load_judge(database, cluster_id, span, budget, against)
-        days = list(run(database, tried, compared, begin, end, current().say))
+        shown = replay_model(Desk(settings, database, current().say), model, against, begin, end)
     if output is Format.JSON:
-        write_json({"model": model, "against": compared.kept.id, "days": [asdict(day) for day in days]})
+        write_json(shown)
         return
     columns = [Column("day")] + [
         Column(key, heading, right=True)
         for key, heading in (
             ("windows", "windows"),
             ("tried", f"model {model}"),
-            ("compared", f"model {compared.kept.id}"),
+            ("compared", f"model {shown['against']}"),
+            ("tried_below", f"no room, {model}"),
+            ("compared_below", f"no room, {shown['against']}"),
             ("gained", "gained"),
             ("lost", "lost"),
         )
     ]
     rows = [
         {
-            "day": f"{day.day:%Y-%m-%d}",
-            "windows": day.windows,
-            "tried": day.tried,
-            "compared": day.compared,
-            "gained": len(day.gained),
-            "lost": len(day.lost),
+            "day": f"{day['day']:%Y-%m-%d}",
+            "windows": day["windows"],
+            "tried": day["tried"],
+            "compared": day["compared"],
+            "tried_below": day["tried_below"],
+            "compared_below": day["compared_below"],
+            "gained": len(day["gained"]),
+            "lost": len(day["lost"]),
         }
-        for day in days
+        for day in shown["days"]
     ]
     write_table(rows, columns, empty="There are no windows in that time.")
-    changes = [
-        {"change": change, "start": one.start, "entity": one.entity, "name": one.name, "reason": one.reason}
-        for day in days
-        for change, found in (("gained", day.gained), ("lost", day.lost))
+    changes: list[dict[str, object]] = [
+        {"change": change, **one}
+        for day in shown["days"]
+        for change, found in (("gained", day["gained"]), ("lost", day["lost"]))
         for one in found
     ]
     if changes:

@@ -12,7 +12,7 @@ from anomaly.cli.output import Column, Format, Output, write_details, write_json
 from anomaly.errors import NotFound
 
 if TYPE_CHECKING:
-    from anomaly.rules import Correlation, Problem, Rule, RuleSet
+    from anomaly.rules import Problem, RuleSet
 
 app = App(name="rules", help="Rules in Sigma: list and show them, check and test them, import and export.")
 
@@ -29,11 +29,12 @@ _COLUMNS = (
 @app.command(name="list")
 def list_(*, rules: _Rules = None, output: Output = Format.TABLE) -> int:
     """List the rules that are in use: how grave, which technique, which audit level they need."""
+    from anomaly.payloads.rule import rule_payload
     from anomaly.rules.needs import needs
 
     loaded = _load(rules)
-    levels = {need.rule: need.level for need in needs(loaded)}
-    rows = [_row(one) | {"level": levels[one.id]} for one in loaded.by_id.values()]
+    found = {need.rule: need for need in needs(loaded)}
+    rows = [rule_payload(one, found[one.id]) for one in loaded.by_id.values()]
     write_table(rows, _COLUMNS, output=output, empty="There are no rules.")
     return 0
 
@@ -41,6 +42,7 @@ def list_(*, rules: _Rules = None, output: Output = Format.TABLE) -> int:
 @app.command
 def show(rule: str, *, rules: _Rules = None, output: Output = Format.TABLE) -> int:
     """Show one rule: why it matters, what is often harmless, what to look at first, what it needs."""
+    from anomaly.payloads.rule import rule_card_payload
     from anomaly.rules.needs import needs
     from anomaly.rules.problem import closest
 
@@ -49,19 +51,7 @@ def show(rule: str, *, rules: _Rules = None, output: Output = Format.TABLE) -> i
     if one is None:
         raise NotFound(f"there is no rule {rule}", hint=closest(rule, loaded.by_id) or "`anomaly rules list`")
     need = next(need for need in needs(loaded) if need.rule == rule)
-    card = one.card
-    details: dict[str, object] = _row(one) | {
-        "description": card.description,
-        "falsepositives": card.falsepositives,
-        "look_at_first": card.look_at_first,
-        "tactics": card.tactics,
-        "uuid": card.uuid,
-        "file": card.file,
-        "audit_level": need.level,
-        "stages": need.stages,
-        "fields": need.fields,
-    }
-    write_details(details, output=output)
+    write_details(rule_card_payload(one, need), output=output)
     return 0
 
 
@@ -206,10 +196,6 @@ def _load(path: Path | None) -> RuleSet:
     from anomaly.rules import load, pack
 
     return pack() if path is None else load(path)
-
-
-def _row(one: Rule | Correlation) -> dict[str, object]:
-    return {"id": one.id, "severity": one.severity, "attack": one.attack, "title": one.title}
 
 
 def _report(problems: list[Problem], output: Format, totals: dict[str, int]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anomaly.cli import rules as rules_command
-from anomaly.cli.exceptions import HELD, held_row
+from anomaly.cli.exceptions import HELD
 from anomaly.cli.invocation import current
 from anomaly.cli.output import Column, Format, Output, write_table
 
@@ -17,6 +17,7 @@ def paused(rule: str | None = None, *, limit: int = 50, output: Output = Format.
     rule
         Id of a paused rule: list the findings there would be.
     """
+    from anomaly.payloads.exception import held_payload, pause_payload
     from anomaly.store.pauses import list_held, list_pauses
 
     held = []
@@ -31,10 +32,12 @@ def paused(rule: str | None = None, *, limit: int = 50, output: Output = Format.
                 for one in list_held(connection, "pause", pause.id, limit)
             ]
     if rule is not None:
-        write_table([held_row(one) for one in held], HELD, output=output, empty=f"{rule} holds nothing back.")
+        write_table(
+            [held_payload(one) for one in held], HELD, output=output, empty=f"{rule} holds nothing back."
+        )
         return
     names = ("rule", "cluster", "hour", "found", "usual", "paused_at", "held", "held_events")
-    rows = [{name: getattr(one, name) for name in names} for one in found]
+    rows = [pause_payload(one) for one in found]
     numbers = {"found", "usual", "held", "held_events"}
     columns = tuple(Column(name, name.replace("_", " "), right=name in numbers) for name in names)
     write_table(rows, columns, output=output, empty="No rule is paused.")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cyclopts import App
 
 from anomaly.cli.invocation import current
 from anomaly.cli.output import Column, Format, Output, write_table
-
-if TYPE_CHECKING:
-    from anomaly.scoring import Deviation
 
 app = App(name="score", help="Judge windows by the model in use; deviations become findings.")
 
@@ -36,11 +31,11 @@ def score(
     below
         Keep nothing; list so many of the strangest windows that stay under the line, each with its reason.
     """
-    from anomaly.cli.choice import chosen_clusters
+    from anomaly.asked import Desk, chosen_clusters, judge_now
     from anomaly.cli.moment import clock, moment
     from anomaly.errors import UsageError
-    from anomaly.nightly import judge, load_judge, strangest_below
-    from anomaly.ranking import Ranking
+    from anomaly.nightly import load_judge, strangest_below
+    from anomaly.payloads.judging import below_payload
     from anomaly.store.windows import Span
     from models import Budget
 
@@ -60,30 +55,13 @@ def score(
         with database.begin() as session:
             clusters = chosen_clusters(session, cluster, now)
         for one in clusters:
-            judging = load_judge(database, one.id, settings.windows.span, wanted)
             if below:
+                judging = load_judge(database, one.id, settings.windows.span, wanted)
                 found = strangest_below(database, judging, span, below)
-                rows.extend(_below(one.name, each) for each in found)
-                continue
-            judged = judge(database, judging, span, current().say)
-            Ranking(database, settings.training.verdicts_per_technique).renew(judging, now, found_more=True)
-            rows.append(
-                {
-                    "cluster": one.name,
-                    "model": judged.model_id,
-                    "windows": judged.windows,
-                    "findings": judged.findings,
-                    "over_the_budget": judged.beyond,
-                    "new": judged.new,
-                    "windows_over_the_line": judged.over,
-                    "no_room": judged.full,
-                    "below_the_line": judged.below,
-                    "line": judged.threshold.p_value,
-                    "expected_a_quiet_day": judged.threshold.expected,
-                    "at_most_a_quiet_day": judged.threshold.high,
-                    "promised": judged.threshold.promised,
-                }
-            )
+                rows.extend(dict(below_payload(one.name, each)) for each in found)
+        if not below:
+            desk = Desk(settings, database, current().say)
+            rows.extend(map(dict, judge_now(desk, clusters, span.since, span.until, now, budget)))
     if below:
         columns = [Column(name) for name in ("start", "p_value", "entity", "reason")]
         write_table(rows, columns, output=output, empty="No window stays under the line.")
@@ -105,19 +83,3 @@ def score(
             current().say(
                 f"{row['cluster']}: {row['over_the_budget']} of them are shown over their day's budget, as they are critical."
             )
-
-
-def _below(cluster: str, one: Deviation) -> dict[str, object]:
-    from datetime import timedelta
-
-    from anomaly.events.key import EPOCH
-
-    return {
-        "cluster": cluster,
-        "start": EPOCH + timedelta(microseconds=one.start_us),
-        "p_value": round(one.p_value, 6),
-        "entity": one.entity.identity.username,
-        "name": one.name,
-        "severity": one.severity,
-        "reason": one.reason,
-    }

@@ -58,6 +58,7 @@ def add(
         Keep it although it would have hidden findings that were confirmed as attacks.
     """
     from anomaly.cli.moment import clock
+    from anomaly.payloads.suppression import kept_suppression_payload
     from anomaly.review import hold_back, suppress
 
     now = clock()
@@ -65,15 +66,7 @@ def add(
         wanted = _wanted(session, now, name, entity, cluster, namespace, kind, up_to, days, owner, reason)
         kept, would = suppress(session, wanted, now, even_confirmed)
         held = hold_back(session, now)
-    write_details(
-        {
-            "suppression": kept.id,
-            "ends": kept.ends_at,
-            "hidden now": held.hidden,
-            "would have hidden in a year": len(would.hidden),
-        },
-        output=output,
-    )
+    write_details(kept_suppression_payload(kept, held.hidden, would), output=output)
 
 
 @app.command
@@ -102,6 +95,7 @@ def preview(
     from anomaly.cli.moment import clock
     from anomaly.errors import UsageError
     from anomaly.findings.suppress import checked
+    from anomaly.payloads.suppression import suppression_preview_payload
     from anomaly.review import preview as look
 
     if not 0 < back <= 366:
@@ -110,15 +104,12 @@ def preview(
     with current().database() as database, database.read() as session:
         wanted = _wanted(session, now, name, entity, cluster, namespace, kind, up_to, 1, "nobody", "a look")
         would = look(session, checked(wanted, now), now, timedelta(days=back))
-    rows: list[dict[str, object]] = [
-        {"id": str(one.id), "severity": one.severity.value, "name": one.name, "entity": one.entity}
-        for one in would.hidden
-    ]
+    shown = suppression_preview_payload(would)
     if output is Format.JSON:
-        write_json({"hidden": rows, "confirmed": would.confirmed, "looked_at": would.looked_at})
+        write_json(shown)
         return
     write_table(
-        rows,
+        shown["hidden"],
         [Column("id"), Column("severity"), Column("name"), Column("entity")],
         empty="It would have hidden nothing.",
     )
@@ -134,14 +125,15 @@ def listed(*, ended: bool = False, output: Output = Format.TABLE) -> None:
     ended
         Also those that hold no more.
     """
-    from dataclasses import asdict
-
     from anomaly.cli.moment import clock
+    from anomaly.payloads.suppression import suppression_payload
+    from anomaly.store.clusters import cluster_names
     from anomaly.store.triage import list_suppressions
 
     with current().database() as database, database.read() as session:
         found = list_suppressions(session, clock(), ended)
-    rows = [asdict(one) | {"hides": hidden} for one, hidden in found]
+        names = cluster_names(session)
+    rows = [suppression_payload(one, hidden, names) for one, hidden in found]
     columns = [
         Column("id", right=True),
         Column("name"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
@@ -36,11 +35,9 @@ def train(
     recipe
         Chosen by the length of the history unless said.
     """
-    from anomaly.cli.choice import chosen_clusters
+    from anomaly.asked import Desk, chosen_clusters, train_now
     from anomaly.cli.moment import clock, moment
-    from anomaly.nightly import train as run
-    from anomaly.nightly import tuned
-    from models import NotEnoughData
+    from models.card import Card
     from training import RECIPES
 
     settings = current().settings()
@@ -48,43 +45,12 @@ def train(
     end = moment(until, now) or now
     begin = moment(since, now) or end - settings.training.lookback
     chosen = RECIPES[recipe] if recipe is not None else None
-    rows: list[dict[str, object]] = []
     with current().database(settings) as database:
         with database.begin() as session:
             clusters = chosen_clusters(session, cluster, now)
-        for one in clusters:
-            try:
-                trained = run(
-                    database,
-                    one.id,
-                    settings.windows.span,
-                    begin,
-                    end,
-                    chosen,
-                    _say(one.name),
-                    time_scale,
-                    lambda made: tuned(made, settings.training, settings.scoring.findings_per_day),
-                    settings.training.verdicts_per_technique,
-                )
-            except NotEnoughData as error:
-                rows.append({"cluster": one.name, "model": None, "promoted": False, "decision": str(error)})
-                continue
-            card = trained.candidate.card
-            rows.append(
-                {
-                    "cluster": one.name,
-                    "model": trained.id,
-                    "promoted": trained.promoted,
-                    "decision": trained.reason,
-                    "verdicts": trained.heard.to_dict(),
-                    "windows": card.windows,
-                    "sha256": trained.candidate.model.digest,
-                    "card": card.to_dict(),
-                    "text": card.text(),
-                }
-            )
+        rows = train_now(Desk(settings, database, current().say), clusters, begin, end, chosen, time_scale)
     if output is Format.JSON:
-        write_json([{key: value for key, value in row.items() if key != "text"} for row in rows])
+        write_json(rows)
         return
     if not rows:
         current().say("There is no cluster yet; `anomaly ingest` or `anomaly cluster add` makes one.")
@@ -93,14 +59,10 @@ def train(
             "in use" if row["promoted"] else "kept beside the one in use" if row["model"] else "not trained"
         )
         write_text(visible(f"{row['cluster']}: model {row['model'] or '-'}, {state}. {row['decision']}"))
-        if row.get("text"):
-            write_text(visible(str(row["text"]), keep_lines=True))
-        verdicts = row.get("verdicts")
+        if row["card"]:
+            write_text(visible(Card.from_dict(row["card"]).text(), keep_lines=True))
+        verdicts = row["verdicts"]
         if isinstance(verdicts, dict) and verdicts["findings"]:
             write_text(visible(str(verdicts["reason"])))
             if verdicts["vanished"]:
                 write_text("Vanish by verdicts: " + ", ".join(str(one)[:8] for one in verdicts["vanished"]))
-
-
-def _say(cluster: str) -> Callable[[str], None]:
-    return lambda said: current().say(f"{cluster}: {said}")

@@ -120,34 +120,22 @@ def undo(finding: Which, *, who: Who = None, version: Seen = None, output: Outpu
 @app.command
 def history(finding: Which, *, output: Output = Format.TABLE) -> None:
     """Show who did what with a finding, oldest first."""
-    from anomaly.findings.triage import allowed
+    from anomaly.payloads.triage import history_payload
     from anomaly.review import history as steps
     from anomaly.store.triage import standing_of
 
     with current().database() as database, database.read() as session:
         number = chosen(session, finding)
         made, held = steps(session, number), standing_of(session, number)
-    rows: list[dict[str, object]] = [
-        {
-            "at": step.at,
-            "who": step.who,
-            "move": step.move.value,
-            "state": step.after.state.value,
-            "assignee": step.after.assignee,
-            "verdict": step.after.verdict.value if step.after.verdict else None,
-            "note": step.note or None,
-            "undone": step.undone,
-        }
-        for step in made
-    ]
+    shown = history_payload(number, held, made)
     if output is Format.JSON:
-        write_json(_standing(number, held) | {"steps": rows})
+        write_json(shown)
         return
     columns = [
         Column(key, wrap=key == "note") for key in ("at", "who", "move", "state", "verdict", "undone", "note")
     ]
-    write_table(rows, columns, empty="Nobody did anything with this finding yet.")
-    moves = ", ".join(move.value for move in allowed(held.standing))
+    write_table(shown["steps"], columns, empty="Nobody did anything with this finding yet.")
+    moves = ", ".join(shown["moves"])
     current().say(f"It is {held.standing.state.value}, version {held.version}; it can {moves}.")
 
 
@@ -182,20 +170,9 @@ def _make(
     move: Callable[[Connection, UUID, str, datetime], Kept],
 ) -> None:
     from anomaly.cli.moment import clock
+    from anomaly.payloads.triage import standing_payload
 
     with current().database() as database, database.begin() as session:
         number = chosen(session, finding)
         kept = move(session, number, who or myself(), clock())
-    write_details(_standing(number, kept), output=output)
-
-
-def _standing(number: UUID, kept: Kept) -> dict[str, object]:
-    standing = kept.standing
-    return {
-        "finding": str(number),
-        "state": standing.state.value,
-        "assignee": standing.assignee,
-        "verdict": standing.verdict.value if standing.verdict else None,
-        "suppression": standing.suppression,
-        "version": kept.version,
-    }
+    write_details(standing_payload(number, kept), output=output)

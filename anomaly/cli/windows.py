@@ -37,17 +37,16 @@ def show(
     """
     from datetime import timedelta
 
-    from anomaly.cli.choice import chosen_clusters
+    from anomaly.asked import chosen_clusters
     from anomaly.cli.moment import clock, moment
     from anomaly.errors import NotFound
-    from anomaly.events.key import EPOCH
+    from anomaly.payloads.window import WindowPayload, window_payload
     from anomaly.store.entities import all_entities
     from anomaly.store.windows import Span, read_windows
-    from anomaly.windows.dimension import Dimension
 
     settings = current().settings()
     now = clock()
-    rows: list[dict[str, object]] = []
+    rows: list[WindowPayload] = []
     with current().database(settings) as database:
         with database.begin() as session:
             clusters = {one.id: one.name for one in chosen_clusters(session, cluster, now)}
@@ -64,24 +63,8 @@ def show(
             for one in known:
                 span = Span(moment(since, now), moment(until, now), one.cluster_id, (one.id,))
                 windows = read_windows(connection, span, settings.windows.span // timedelta(microseconds=1))
-                for index in range(max(0, windows.n - limit), windows.n):
-                    counts = windows.histogram(index)
-                    actions = {
-                        text: count for (dim, text), count in counts.items() if dim is Dimension.ACTION
-                    }
-                    rows.append(
-                        {
-                            "cluster": clusters[one.cluster_id],
-                            "start": EPOCH + timedelta(microseconds=int(windows.start[index])),
-                            "requests": int(counts.get((Dimension.REQUESTS, ""), 0)),
-                            "did": [
-                                f"{text} x{int(count)}"
-                                for text, count in sorted(
-                                    actions.items(), key=lambda pair: (-pair[1], pair[0])
-                                )
-                            ],
-                        }
-                    )
+                latest = range(max(0, windows.n - limit), windows.n)
+                rows += [window_payload(clusters[one.cluster_id], windows, index) for index in latest]
     columns = [Column("start", wrap=False), Column("requests", right=True), Column("did")]
     write_table(rows, columns, output=output, empty="No windows in that time.")
 
@@ -103,7 +86,7 @@ def export(
     form
         csv, or one JSON object a line.
     """
-    from anomaly.cli.choice import chosen_clusters
+    from anomaly.asked import chosen_clusters
     from anomaly.cli.moment import clock, moment
     from anomaly.reports.feature_table import feature_table
 
@@ -121,13 +104,10 @@ def export(
 
 def _write(frame: pandas.DataFrame, form: str, *, header: bool) -> None:
     # Usernames are an attacker's to choose: no control character may reach a terminal or a spreadsheet's formula bar.
-    safe = frame.assign(entity=frame["entity"].map(lambda name: _harmless(visible(str(name)))))
+    from anomaly.payloads.sheet import harmless
+
+    safe = frame.assign(entity=frame["entity"].map(lambda name: harmless(visible(str(name)))))
     if form == "csv":
         safe.to_csv(sys.stdout, index=False, header=header)
     else:
         safe.to_json(sys.stdout, orient="records", lines=True, date_format="iso")
-
-
-def _harmless(text: str) -> str:
-    """A cell that begins like a formula gets a quote in front (OWASP, CSV injection)."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text

@@ -106,6 +106,25 @@ def _read_mended(raw: bytes, refusal: Exception) -> tuple[Event, Shape]:
         raise refusal from None
 
 
+class _AuditId(msgspec.Struct, gc=False):
+    auditID: str = ""
+
+
+_audit_id: Final = msgspec.json.Decoder(_AuditId)
+
+
+def audit_id_of(raw: bytes) -> str:
+    """This will return the audit id of an event that was decoded before; empty for bytes that are none.
+
+    What was taken mended is read so again: nested too deep, or no UTF-8.
+    """
+    try:
+        return _audit_id.decode(raw).auditID
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        events = decode_lines(raw.replace(b"\n", b" ")).events
+        return events[0].auditID if events else ""
+
+
 def decode_lines(data: bytes) -> Decoded:
     """This will decode JSON lines: one event, or one EventList, a line. Empty lines are passed over."""
     decoded = Decoded()
