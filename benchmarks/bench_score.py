@@ -1,5 +1,8 @@
 """Scoring: one window and many, beside scikit-learn in the same run. Figures are for one forest of 100 trees x 256.
 
+The last but one part takes windows of the demonstration's log from their counts to the explanation: features, forest, what each
+feature has to do with it, name, severity and sentences.
+
 `python benchmarks/bench_score.py` prints one line a figure with its bar; the exit status is 1 when one is missed.
 """
 
@@ -8,16 +11,26 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from importlib.resources import files
 
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest as SklearnForest
 
+from anomaly.events.decode import decode_lines
+from anomaly.features.history import History
+from anomaly.features.registry import extract
+from anomaly.scoring import Context, appraise
+from anomaly.scoring.context import KIND_NAMES
+from anomaly.windows.memory import gather
+from anomaly.windows.window import Windows
 from models import Layout, Model, compiled_walk
 from models.isolation_forest import IsolationForest
 from training import RECIPES, Matrix, run
 
 ROWS, COLUMNS = 200_000, 66
+MINUTE_US = 60_000_000
 
 
 def main() -> int:
@@ -36,7 +49,7 @@ def main() -> int:
         (lambda: ours.strangeness(rows, 1), ROWS),
         (lambda: ours.strangeness(rows, 2), ROWS),
     )
-    least = 2.5 if path == "compiled" else 1.0
+    least = 2_000_000 if path == "compiled" else 800_000
     held = [
         line("largest difference to scikit-learn", apart, "", apart <= 1e-9, "<= 1e-9"),
         line(
@@ -58,12 +71,44 @@ def main() -> int:
             f"many rows, 2 threads, {path}",
             many[1],
             "rows/s",
-            many[1] >= least * their_many,
-            f"{many[1] / their_many:.1f} times scikit-learn, >= {least}",
+            many[1] >= least,
+            f">= {least:,}, {many[1] / their_many:.1f} times scikit-learn",
         ),
         line("  scikit-learn beside it", their_many, "rows/s", True, ""),
     ]
-    return 0 if all([*held, *whole(random)]) else 1
+    return 0 if all([*held, from_counts(), *whole(random)]) else 1
+
+
+def from_counts() -> bool:
+    """This will measure windows of a real log from their counts to the explanation, each alone."""
+    packed = (files("anomaly") / "demo" / "audit.jsonl.zst").read_bytes()
+    with zstandard.ZstdDecompressor().stream_reader(packed) as stream:
+        lines = stream.read(256 << 20).split(b"\n")[:20_000]
+    memory = gather(decode_lines(b"\n".join(lines)), MINUTE_US)
+    windows, recipe = memory.windows, RECIPES["small"]
+    cut = int(np.quantile(windows.start, recipe.fit_share))
+    history = History.of(windows, memory.firsts, memory.entities, cut)
+    known, values = extract(windows, history)
+    context = Context(
+        model_of(known, values, windows, history), history, {e.id: e for e in memory.entities}, 1e-3
+    )
+    some = np.random.default_rng(0).permutation(windows.n)[:500]
+    alone = [windows.take(np.array([number])) for number in some.tolist()]
+    for one in alone[:100]:
+        appraise(one, context)
+    taken = microseconds(lambda number: appraise(alone[number], context), len(alone))
+    terms = float(np.median(np.diff(windows.offsets)))
+    return line(
+        "one window, counts to explanation, p50", taken, "us", taken <= 1_000, f"<= 1,000 ({terms:.0f} terms)"
+    )
+
+
+def model_of(known: Layout, values: NDArray[np.float32], windows: Windows, history: History) -> Model:
+    """This will train on all windows, each kind as far as it goes."""
+    entity = windows.entity.astype(np.int64)
+    kinds = KIND_NAMES[history.peers.kind_of(entity)]
+    matrix = Matrix.of(known, values, entity, kinds, history.peers.group_of(entity), windows.start)
+    return run(matrix, RECIPES["small"]).model
 
 
 def whole(random: np.random.Generator) -> list[bool]:

@@ -176,7 +176,7 @@ def bare_server(out) -> None:
     )
 
 
-def writer_alone(folder: Path, arguments, together: int) -> float:
+def writer_alone(folder: Path, arguments, together: int, span_us: int = 3_600_000_000) -> float:
     """This will write bodies through the writer in this process, `together` of them a transaction."""
     from anomaly.events.decode import Decoded, decode_list
     from anomaly.rules import pack
@@ -189,7 +189,7 @@ def writer_alone(folder: Path, arguments, together: int) -> float:
     with open_database(Settings(data_dir=folder)) as database:
         with database.begin() as connection:
             cluster = ensure_cluster(connection, "writer-alone")
-        writer = Writer(database.dedicated, pack(), 3_600_000_000)
+        writer = Writer(database.dedicated, pack(), span_us)
         began = 0.0
         for start in range(0, len(made), together):
             if start >= 40 and not began:
