@@ -74,8 +74,8 @@ def test_a_recorded_delivery_is_stored_exactly_once_though_bodies_are_retried_an
 
 def test_a_retried_body_is_not_doubled(sender):
     body = batch(5)
-    assert sender.send(body) == {"kept": 5, "duplicates": 0, "quarantined": 0, "matches": 0}
-    assert sender.send(body) == {"kept": 0, "duplicates": 5, "quarantined": 0, "matches": 0}
+    assert sender.send(body) == {"kept": 5, "duplicates": 0, "quarantined": 0, "matches": 0, "dropped": 0}
+    assert sender.send(body) == {"kept": 0, "duplicates": 5, "quarantined": 0, "matches": 0, "dropped": 0}
     assert sender.kept() == 5
 
 
@@ -94,7 +94,7 @@ def test_a_retried_body_is_not_doubled(sender):
     ],
 )
 def test_what_cannot_be_decoded_is_kept_in_quarantine_and_answered_200(sender, body):
-    assert sender.send(body) == {"kept": 0, "duplicates": 0, "quarantined": 1, "matches": 0}
+    assert sender.send(body) == {"kept": 0, "duplicates": 0, "quarantined": 1, "matches": 0, "dropped": 0}
     ((reason, size, times),) = sender.quarantined()
     assert reason
     assert size <= max(len(body), 1)
@@ -104,12 +104,12 @@ def test_what_cannot_be_decoded_is_kept_in_quarantine_and_answered_200(sender, b
 
 def test_of_a_truncated_body_the_whole_events_are_kept_and_the_tail_is_in_quarantine(sender):
     body = batch(3)[:-40]
-    assert sender.send(body) == {"kept": 2, "duplicates": 0, "quarantined": 1, "matches": 0}
+    assert sender.send(body) == {"kept": 2, "duplicates": 0, "quarantined": 1, "matches": 0, "dropped": 0}
     ((reason, size, _),) = sender.quarantined()
     third = len(body) - body.rindex(b'{"kind":"Event"')
     assert reason
     assert size == third
-    assert sender.send(body) == {"kept": 0, "duplicates": 2, "quarantined": 1, "matches": 0}
+    assert sender.send(body) == {"kept": 0, "duplicates": 2, "quarantined": 1, "matches": 0, "dropped": 0}
     assert sender.kept() == 2
     assert sender.quarantined()[0].times == 2
 

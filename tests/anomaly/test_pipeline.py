@@ -4,6 +4,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from anomaly.door import Door
 from anomaly.errors import NotFound, SourceUnavailable
 from anomaly.events.decode import Reject, decode_lines
 from anomaly.pipeline import Reading, crew_for, keep, name_of, retry_quarantined, take_in
@@ -50,15 +51,15 @@ def test_every_shape_of_input_is_taken_in(writer, cluster):
         raw_event(at=1),
         raw_event(at=2),
     )
-    receipt = take_in(writer, cluster, "t", b"\n".join([native, b"", listed, b"{]"]))
+    receipt = take_in(writer, Door(), cluster, "t", b"\n".join([native, b"", listed, b"{]"]))
     assert (receipt.kept, receipt.quarantined) == (3, 1)
-    assert take_in(writer, cluster, "t", b"") == Receipt()
-    assert take_in(writer, cluster, "t", native).duplicates == 1
+    assert take_in(writer, Door(), cluster, "t", b"") == Receipt()
+    assert take_in(writer, Door(), cluster, "t", native).duplicates == 1
 
 
 def test_more_than_a_transaction_may_hold_is_split(writer, cluster, database):
     lines = b"\n".join(b'{"kind":"Event","apiVersion":"audit.k8s.io/v1","stage":"ResponseComplete","auditID":"%d","timestamp":"2026-03-02T09:00:00Z"}' % number for number in range(45_000))  # fmt: skip
-    assert take_in(writer, cluster, "t", lines).kept == 45_000
+    assert take_in(writer, Door(), cluster, "t", lines).kept == 45_000
     with database.dedicated() as connection:
         found = connection.execute(
             "SELECT count(*), count(DISTINCT (chunk_id, ordinal)), max(ordinal) FROM anomaly.event"
@@ -78,13 +79,13 @@ def test_what_cannot_be_stored_is_set_apart_and_its_neighbours_are_kept(database
 
 
 def test_a_server_that_is_away_sets_nothing_apart(database, cluster, writer):
-    take_in(writer, cluster, "t", raw_event())
+    take_in(writer, Door(), cluster, "t", raw_event())
     with database.dedicated(autocommit=True) as admin:
         admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         with pytest.raises(Exception, match=r"terminating connection|closed"):
-            take_in(writer, cluster, "t", b"\n".join(raw_event(at=at) for at in range(9)))
+            take_in(writer, Door(), cluster, "t", b"\n".join(raw_event(at=at) for at in range(9)))
         assert list_quarantine(admin) == []
 
 
@@ -132,7 +133,7 @@ def test_a_block_that_failed_is_not_passed_over(database, cluster, log):
                 blocks.append(block)
                 if len(blocks) == 2:
                     raise SourceUnavailable("the second block fails")
-                return take_in(writer, cluster, "t", block)
+                return take_in(writer, Door(), cluster, "t", block)
 
             yield work
 

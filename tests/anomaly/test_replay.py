@@ -7,8 +7,9 @@ import pytest
 
 from anomaly.drifting import drift_between
 from anomaly.errors import UsageError
+from anomaly.nightly import judge
 from anomaly.replay import replay
-from anomaly.store.findings import Wanted, count_findings
+from anomaly.store.findings import Wanted, count_findings, list_findings
 from anomaly.store.judging import unjudged
 from anomaly.store.windows import Span
 from tests.anomaly.town import MINUTE, PAST, theft
@@ -35,6 +36,33 @@ def test_what_a_blind_model_would_have_missed_is_listed_as_lost_with_its_reason(
     assert (day.windows, day.tried, day.compared, day.gained) == (1, 0, 1, ())
     assert [(one.entity, one.name) for one in day.lost] == [("mallory", "secrets_enumerated")]
     assert "get secrets" in day.lost[0].reason
+
+
+def test_windows_of_one_story_are_one_finding_and_what_has_no_room_is_counted(town):
+    for step in range(3):
+        town.keep(*theft("mallory", town.now + step * MINUTE))
+    town.keep(*theft("oscar", town.now))
+    sharp = town.judge()
+    (day,) = replay(town.database, sharp, sharp, town.now, town.now + timedelta(minutes=5))
+    assert (day.windows, day.tried, day.tried_below) == (4, 2, 0)
+
+    tight = replace(sharp, days=replace(sharp.days, most=1.0))
+    (day,) = replay(town.database, tight, sharp, town.now, town.now + timedelta(minutes=5))
+    assert (day.tried, day.tried_below, day.compared, day.compared_below) == (1, 1, 1, 1)
+
+
+def test_what_a_better_model_tells_is_what_judging_would_have_shown(town):
+    for step in range(3):
+        town.keep(*theft("mallory", town.now + step * MINUTE))
+    sharp = town.judge()
+    dull = replace(sharp, context=replace(sharp.context, threshold=0.0))
+    (day,) = replay(town.database, sharp, dull, town.now, town.now + timedelta(minutes=5))
+    judge(town.database, sharp, Span(town.now))
+    with town.database.begin() as session:
+        kept = list_findings(session, Wanted())
+
+    assert [(one.id, one.entity, one.windows) for one in day.gained] == [(kept[0].id, "mallory", 3)]
+    assert (day.lost, kept[0].reason) == ((), day.gained[0].reason)
 
 
 def test_a_replay_keeps_nothing_and_marks_nothing_as_judged(town):

@@ -17,6 +17,19 @@ from anomaly.settings.reference import docstrings, page
 from anomaly.settings.units import parse_duration, parse_size, show_duration, show_size
 
 PROMISED = {
+    "completeness.silence_after": "10m",
+    "completeness.lag_most": "10m",
+    "completeness.watch_every": "1m",
+    "completeness.quarantined_most": 0.01,
+    "completeness.quarantined_few": 10,
+    "completeness.api_servers": {},
+    "completeness.api_tokens": {},
+    "completeness.api_cas": {},
+    "completeness.api_timeout": "10s",
+    "completeness.scrape_every": "5m",
+    "completeness.canary_every": "10m",
+    "completeness.complete_least": 0.99,
+    "completeness.refused_most": 20,
     "database.connect_timeout": "15s",
     "database.lock_timeout": "10s",
     "database.max_wal_size": "2GiB",
@@ -28,15 +41,35 @@ PROMISED = {
     "database.shared_buffers": "256MiB",
     "database.start_timeout": "5m",
     "database.url": None,
+    "access.session_idle": "2h",
+    "access.session_lifetime": "12h",
     "ingest.max_expansion": 200,
+    "sources.follow": {},
+    "sources.folder": {},
+    "sources.follow_every": "1s",
+    "sources.look_every": "30s",
     "jobs.enabled": True,
     "jobs.fold_every": "10s",
     "jobs.lead_every": "2s",
     "jobs.retain_at": "04:30",
-    "jobs.score_every": "30s",
+    "jobs.score_every": "1s",
     "jobs.suppress_every": "15s",
     "log.format": "auto",
     "log.level": "info",
+    "tracing.endpoint": None,
+    "tracing.share": 0.1,
+    "redaction.configmaps": False,
+    "redaction.enabled": True,
+    "redaction.key": None,
+    "oidc.client_id": "",
+    "oidc.client_secret": None,
+    "oidc.groups": {},
+    "oidc.groups_claim": "groups",
+    "oidc.issuer": None,
+    "oidc.name_claim": "preferred_username",
+    "oidc.scopes": ["openid", "profile", "email"],
+    "oidc.title": "single sign-on",
+    "retention.access": "400d",
     "retention.events": "90d",
     "retention.findings": "730d",
     "retention.quarantine": "30d",
@@ -49,6 +82,7 @@ PROMISED = {
     "serve.max_body": "64MiB",
     "serve.max_pending": "256MiB",
     "serve.port": 8443,
+    "serve.public_url": None,
     "serve.tls_cert": None,
     "serve.tls_client_ca": None,
     "serve.tls_key": None,
@@ -167,7 +201,7 @@ def test_a_secret_may_be_kept_in_a_file(home):
 
     assert load(home).settings.database.url.get_secret_value() == "postgresql://ann:secret@h/x"
     assert load(home, ANOMALY_DATABASE_URL_FILE="url").origins["database.url"].startswith("environment")
-    assert "secret" not in repr(load(home).settings)
+    assert "ann:secret" not in repr(load(home).settings)
 
 
 def test_server_parameters_can_be_a_table_or_a_variable(home):

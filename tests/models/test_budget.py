@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from models import Budget, ModelError, threshold_for
+from models.budget import KindRate, threshold_over
 
 
 def test_days_keep_within_the_budget_as_often_as_asked():
@@ -47,3 +48,13 @@ def test_a_budget_above_all_windows_shows_all_that_can_be_shown():
 def test_an_impossible_budget_is_refused(budget):
     with pytest.raises(ModelError):
         threshold_for(budget, 100, 100)
+
+
+def test_a_budget_of_thousands_is_worked_out_in_bundles_and_stays_careful():
+    def rates(times):
+        return [KindRate("human", 400.0 * times, 900), KindRate("node", 60.0 * times, 150)]
+
+    single = threshold_over(Budget(per_day=50), rates(1), days=8.0)
+    many = threshold_over(Budget(per_day=50_000), rates(1000), days=8.0)
+    assert many.expected == pytest.approx(1000 * single.expected, rel=0.05)
+    assert many.low <= many.expected <= many.high

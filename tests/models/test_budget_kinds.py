@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,3 +45,22 @@ def test_few_calibration_windows_lower_the_line_and_are_named():
 def test_without_windows_there_is_no_line():
     with pytest.raises(ModelError):
         threshold_over(Budget(10), [KindRate("human", 0.0, 10)])
+
+
+def test_the_fewer_days_are_known_the_lower_the_line_and_the_wider_the_promise():
+    found = [KindRate("human", 3_000, 20_000), KindRate("serviceaccount", 5_000, 40_000)]
+    held = [threshold_over(Budget(10), found, days) for days in (1, 7, 30)]
+
+    assert held[0].p_value < held[1].p_value < held[2].p_value < threshold_over(Budget(10), found).p_value
+    assert held[0].high > held[2].high
+
+
+def test_days_that_differ_as_a_short_history_allows_still_keep_the_promise():
+    random = np.random.default_rng(5)
+    days, windows = 3, 4_000
+    line = threshold_over(Budget(10), [KindRate("kind", windows, 10**6)], days)
+    rate = line.p_value * random.chisquare(days, 20_000) / days
+    alerts = random.binomial(windows, np.minimum(rate, 1.0))
+
+    assert (alerts <= 10).mean() >= 0.88
+    assert (alerts <= line.high).mean() >= 0.93

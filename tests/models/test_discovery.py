@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from models import ModelError, OnlineDiscovery, benjamini_hochberg
+from models.discovery import firm
 
 
 def stream(random, quiet, strange):
@@ -61,3 +62,18 @@ def test_no_windows_show_nothing():
 def test_an_impossible_rate_is_refused(rate):
     with pytest.raises(ModelError):
         benjamini_hochberg(np.array([0.5]), rate)
+
+
+def test_the_strangest_alone_are_marked_as_among_all():
+    random = np.random.default_rng(3)
+    for _ in range(50):
+        p_values, _ = stream(random, 500, 20)
+        strangest = np.sort(p_values)[:60]
+
+        assert firm(strangest, 520, 0.1).sum() == benjamini_hochberg(p_values, 0.1).sum()
+
+
+def test_the_more_windows_were_looked_at_the_less_stands_out():
+    p_values = np.array([1e-4, 1e-3, 5e-3])
+
+    assert [int(firm(p_values, among, 0.1).sum()) for among in (3, 60, 500, 5_000)] == [3, 3, 1, 0]

@@ -1,6 +1,9 @@
-"""The command on a database of the test's own, in this process: what it returns, prints and says."""
+"""The command on a database of the test's own, in this process: what it returns, prints and says; or in one of its own."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -36,3 +39,13 @@ class Command:
             main([*map(str, arguments), *(("--output", "json") if json else ())])
         said = self._capture.readouterr()
         return Done(ended.value.code, said.out.decode(), said.err.decode())
+
+
+def run(*arguments, home, **environment):
+    """The command in a process of its own."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ANOMALY_")}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "anomaly", *arguments],
+        env=clean | {"HOME": str(home)} | environment,
+        cwd=home, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip

@@ -93,7 +93,7 @@ def test_what_is_no_event_is_put_aside_with_a_reason_and_its_neighbours_are_kept
     assert counts(in_cluster("ingest", path, json=True)) == (4, 0, 1)
     (kept,) = in_cluster("quarantine", "list", json=True).data
     assert kept["reason"] and "\n" not in kept["reason"] and kept["size"] == len(BAD[case])
-    assert in_cluster("events", "--count", json=True).data == {"count": 4}
+    assert in_cluster("events", "--count", json=True).data == {"count": 4, "complete": True}
 
 
 LONG = "x" * 10_000_000
@@ -154,7 +154,10 @@ def test_what_is_hard_to_read_is_an_event_or_put_aside_and_never_in_the_way(in_c
     for options in ((), ("--raw",), ("--output", "json")):
         done = in_cluster("events", "--all-stages", *options)
         assert done.code == 0, done.err
-    assert in_cluster("events", "--all-stages", "--count", json=True).data == {"count": kept}
+    assert in_cluster("events", "--all-stages", "--count", json=True).data == {
+        "count": kept,
+        "complete": True,
+    }
 
 
 def test_an_event_too_large_to_hold_is_noted_and_reading_goes_on(anomaly, ingest, tmp_path):
@@ -273,7 +276,7 @@ def test_one_bad_file_of_a_directory_does_not_keep_the_others_out(anomaly, tmp_p
         gzip.compress(b"\n".join(lines[:200]) + b"\n")
     )
     assert anomaly("ingest", folder, json=True).code == 0
-    assert anomaly("events", "--all-stages", "--count", json=True).data == {"count": 400}
+    assert anomaly("events", "--all-stages", "--count", json=True).data == {"count": 400, "complete": True}
 
 
 def test_a_growing_renamed_and_replaced_log_is_read_on_where_it_was(ingest, tmp_path):

@@ -129,7 +129,7 @@ def test_a_finding_is_taken_closed_and_its_history_shown(ask, anomaly, stolen):
     assert ask("triage", "take", stolen[:8], "--as", "ann")["assignee"] == "ann"
     code, _, err = anomaly("triage", "close", stolen, "--verdict", "benign", "--version", "0", "--as", "bea")
     assert code == 1
-    assert "Somebody changed this finding meanwhile" in err
+    assert "ann was faster" in err
     ask("triage", "comment", stolen, "a drill of the red team", "--as", "bea")
     closed = ask("triage", "close", stolen, "--verdict", "benign", "--note", "drill", "--as", "ann")
     assert (closed["state"], closed["verdict"], closed["version"]) == ("closed", "benign", 3)
@@ -156,7 +156,7 @@ def test_a_suppression_is_previewed_added_listed_and_ended(ask, anomaly, stolen)
     would = ask("suppress", "preview", "--entity", "mal*")
     assert [one["id"] for one in would["hidden"]] == [stolen]
     added = ask("suppress", "add", "--entity", "mal*", "--reason", "a drill", "--owner", "ann", "--days", "3")
-    assert added["hidden now"] == 1
+    assert added["hidden_now"] == 1
     (listed,) = ask("suppress", "list")
     assert (listed["hides"], listed["owner"], listed["up_to"]) == (1, "ann", "high")
     (one,) = ask("findings", "list", "--entity", "mallory")
@@ -178,11 +178,12 @@ def test_a_suppression_of_everything_is_refused(anomaly):
 def test_a_false_alarm_makes_alike_findings_sink_when_windows_are_scored(town, ask):
     for who in ("ann1", "ann2", "ann3"):
         town.keep(*theft(who, town.now, 12))
-    ask("score", "--since", "5m")
+    since = town.now.isoformat()
+    ask("score", "--since", since)
     first, second, third = ask("findings", "list", "--name", "secrets_enumerated")
     ask("triage", "close", first["id"], "--verdict", "false_alarm")
     ask("triage", "close", second["id"], "--verdict", "false_alarm")
-    ask("score", "--since", "5m")
+    ask("score", "--since", since)
     with town.database.connection() as connection:
         heard = dict(
             connection.execute("SELECT finding_id::text, heard_score FROM anomaly.triage").fetchall()
@@ -190,3 +191,17 @@ def test_a_false_alarm_makes_alike_findings_sink_when_windows_are_scored(town, a
 
     assert heard[third["id"]] < third["score"]
     assert heard[first["id"]] is None
+
+
+def test_budget_says_what_was_promised_of_each_day_and_what_came(anomaly, ask, town):
+    town.keep(*theft("amy", town.now))
+    assert anomaly("score", "--since", town.now.isoformat())[0] == 0
+
+    today = ask("budget")[0]
+    assert today["cluster"] == "town"
+    assert today["came"]["shown"] >= 1
+    assert today["promised"]["low"] <= today["promised"]["expected"] <= today["promised"]["high"]
+    assert anomaly("jobs", "run", "promising")[0] == 0
+    code, out, _ = anomaly("budget")
+    assert code == 0
+    assert "so far" in out

@@ -48,12 +48,12 @@ def test_what_can_be_decoded_now_is_released_and_the_rest_stays(anomaly, databas
     put_aside(anomaly, database, several, raw_event(at=2), b"{]", far, one_bad)
     done = anomaly("quarantine", "retry", "--all", json=True)
     assert done.code == 0, done.err
-    assert done.data == {"tried": 5, "released": 2, "events kept": 3, "duplicates": 1, "still undecodable": 3}
+    assert done.data == {"tried": 5, "released": 2, "events_kept": 3, "duplicates": 1, "still_undecodable": 3}
     assert sorted(one["size"] for one in listed(anomaly)) == sorted(map(len, (b"{]", far, one_bad)))
     assert {one["times"] for one in listed(anomaly)} == {1}
-    assert anomaly("events", "--count", json=True).data == {"count": 3}
+    assert anomaly("events", "--count", json=True).data == {"count": 3, "complete": True}
     again = anomaly("quarantine", "retry", "--all", json=True).data
-    assert (again["released"], again["still undecodable"]) == (0, 3)
+    assert (again["released"], again["still_undecodable"]) == (0, 3)
 
 
 def test_one_can_be_tried_by_its_number(anomaly, database):

@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly.findings.finding import Finding, FindingKind, Severity
-from anomaly.findings.merge import BELOW, OPEN, Days, Story, join, place_of, story_id, tell
+from anomaly.findings.merge import (
+    BELOW,
+    CHANCE,
+    FIRM,
+    OPEN,
+    TENTATIVE,
+    Days,
+    Story,
+    join,
+    place_of,
+    story_id,
+    tell,
+)
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -229,3 +241,31 @@ def test_a_day_in_part_has_room_for_its_part():
     assert Days(most=10, origin=START, horizon=START + HOUR).room(START) == 10
     assert days.room(START + 24 * HOUR) == 2
     assert days.room(START + 48 * HOUR) == 0
+
+
+def test_of_equally_grave_stories_what_stands_out_against_chance_goes_first():
+    strange, ordinary = piece(score=1 - 1e-6**0.25), piece(entity=2, score=1 - 0.01**0.25)
+    stories = told([strange, ordinary], days=Days(among=400))
+
+    assert {one.entity_id: one.finding.details[CHANCE] for one in stories.values()} == {1: FIRM, 2: TENTATIVE}
+
+
+def test_what_may_be_chance_is_shown_as_long_as_its_day_has_room():
+    (only,) = told([piece(score=1 - 0.01**0.25)], days=Days(among=400)).values()
+
+    assert only.finding.state == OPEN
+    assert only.finding.details[CHANCE] == TENTATIVE
+
+
+def test_nothing_is_said_of_chance_where_the_windows_of_a_day_are_not_known():
+    (only,) = told([piece()]).values()
+
+    assert CHANCE not in only.finding.details
+
+
+def test_grave_stories_go_before_harmless_ones_that_stand_out():
+    grave = piece(score=1 - 0.01**0.25, severity=Severity.HIGH)
+    harmless = piece(entity=2, score=1 - 1e-6**0.25, severity=Severity.LOW)
+    stories = told([grave, harmless], days=Days(most=1, among=400))
+
+    assert [one.entity_id for one in stories.values() if one.finding.state == OPEN] == [1]

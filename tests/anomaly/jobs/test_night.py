@@ -60,7 +60,18 @@ def last(town, name):
 
 
 def test_every_job_has_a_name_of_its_own_and_says_what_it_does():
-    assert set(JOBS) == {"folding", "partitions", "retention", "scoring", "suppressing", "training"}
+    assert set(JOBS) == {
+        "canaries",
+        "folding",
+        "partitions",
+        "promising",
+        "retention",
+        "scoring",
+        "scraping",
+        "suppressing",
+        "training",
+        "watching",
+    }
     assert all(job.about.endswith(".") for job in JOBS.values())
 
 
@@ -161,3 +172,16 @@ def test_training_twice_in_a_night_is_once_for_each_scheduled_time(town):
 
     assert runs[0].outcome == "ok"
     assert runs[1] is None
+
+
+def test_promised_and_actual_are_told_of_the_days_that_ended(town):
+    tomorrow = clock() + timedelta(days=1)
+    settings = settings_for(town.database)
+    runner = Runner(settings, town.database, threading.Event(), clock=lambda: tomorrow)
+
+    assert runner.run_once(JOBS["promising"], tomorrow)
+    detail = last(town, "promising").detail[CLUSTER]
+
+    assert detail["days"] in {1, 2}
+    assert detail["held"] == detail["days"]
+    assert detail["last"].startswith("Holds: ")

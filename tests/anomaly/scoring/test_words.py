@@ -77,7 +77,7 @@ def test_what_would_have_been_normal():
         "It would have been normal with no port-forwards; requests made at 12."
     )
     assert normal((), titles) == ""
-    assert normal(None, titles).startswith("No few changes")
+    assert normal(None, titles).startswith("No small number of changes")
 
 
 @given(st.text(max_size=300))

@@ -1,6 +1,8 @@
 """Bodies of the webhook: whatever they hold, something is kept and nothing raises."""
 
+import base64
 import gzip
+import json
 
 import pytest
 import zstandard
@@ -8,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly.events.decode import decode_lines
+from anomaly.sources.record import unpacked, unpacking_at_most
 from anomaly.sources.unwrap import normalise
 from anomaly.sources.webhook import MOST_ITEMS, MOST_REASONS, MOST_REJECTS, Body, Limits, unwrap
+from anomaly.sources.wrapped import decode_wrapped
 from anomaly.testing import raw_event
 
 LIMITS = Limits(max_body=32 << 20, max_expansion=200)
@@ -118,7 +122,7 @@ def test_more_items_than_are_taken_are_kept_but_not_looked_at(before, end):
     few = [raw_event(name=f"web-{number}") for number in range(3)]
     body = b'{"metadata":{},' + before + b'"items":[' + b",".join([*few, *[b"{}"] * 300_000, *few]) + end
     decoded = unwrapped(body)
-    assert len(decoded.events) == (0 if before and not end else 3)
+    assert len(decoded.events) == 3
     assert len(decoded.rejects) <= MOST_REJECTS + 2
     assert sum(len(reject.raw) for reject in decoded.rejects) >= 3 * 300_000 - 3
     if end:
@@ -155,3 +159,22 @@ def test_reasons_that_all_differ_make_no_more_rows_either():
 def test_a_few_rejects_stay_apart():
     decoded = unwrapped(b'{"items":[' + b",".join([b"{}"] * MOST_REJECTS) + b"]}")
     assert [reject.raw for reject in decoded.rejects] == [b"{}"] * MOST_REJECTS
+
+
+def test_a_thousand_bombs_unpack_to_what_one_may():
+    bomb = base64.b64encode(gzip.compress(b" " * (8 << 20))).decode()
+    body = json.dumps({"records": [{"data": bomb}] * 1_000}).encode()
+    with unpacking_at_most(40 << 20):
+        taken = sum(bool(unpacked(bomb)) for _ in range(1_000))
+    assert taken == 4
+    (reject,) = decode_wrapped(body, MOST_ITEMS, 20 << 20).rejects
+    assert reject.raw == body and "nothing in the body" in reject.reason
+
+
+def test_of_more_wrapped_events_than_are_taken_the_rest_is_kept():
+    lines = b"\n".join(raw_event(name=f"web-{number}") for number in range(5_000))
+    decoded = decode_wrapped(b'{"message":"no event"}\n' + lines, 2_000, 1 << 20)
+    *_, rest = decoded.rejects
+    assert "more than 2,000 events" in rest.reason
+    again = decode_lines(normalise(rest.raw))
+    assert len(decoded.events) + len(again.events) == 5_000 and len(decoded.rejects) == 2

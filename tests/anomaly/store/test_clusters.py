@@ -59,7 +59,7 @@ def test_a_token_opens_the_door_of_its_cluster_until_it_expires(connection):
     number = add_cluster(connection, "shop")
     token = issue(connection, number, NOW + timedelta(hours=1))
     holder = holder_of(connection, digest_of(token), NOW)
-    assert (holder.cluster_id, holder.cluster, holder.scope) == (number, "shop", "ingest")
+    assert (holder.clusters, holder.rights) == ({"shop": number}, {"ingest"})
     assert holder_of(connection, digest_of(token), NOW + timedelta(hours=1)) is None
     assert list_tokens(connection, number)[0].state(NOW + timedelta(hours=1)) == "expired"
     assert holder_of(connection, digest_of(new_token()), NOW) is None

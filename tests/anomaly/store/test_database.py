@@ -177,6 +177,7 @@ def test_a_server_of_ones_own_with_the_right_schema_opens(database):
 def test_a_schema_of_a_newer_release_is_left_alone(database):
     with database.connection() as connection:
         connection.execute("UPDATE anomaly.schema_revision SET version_num = 'from_the_future'")
+        connection.execute("COMMENT ON SCHEMA anomaly IS 'works from revision from_the_future'")
 
     with pytest.raises(SchemaOutdated, match="newer release"):
         open_database(external(database))

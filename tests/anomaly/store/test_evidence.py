@@ -15,6 +15,7 @@ from anomaly.findings.finding import FindingKind, finding_id
 from anomaly.rules import RuleSet, pack
 from anomaly.rules.scan import Scan
 from anomaly.sources.files import open_source
+from anomaly.store import tables
 from anomaly.store.clusters import ensure_cluster
 from anomaly.store.search import evidence_of
 from anomaly.store.writer import Arrival, Writer
@@ -127,6 +128,23 @@ def test_evidence_stays_in_its_cluster(database, refused):
     with database.read() as connection:
         for number, one in findings.items():
             assert [found.cluster for found in evidence_of(connection, number, 100)] == [one[0]] * 5
+
+
+def test_evidence_comes_in_parts_oldest_first_and_without_what_is_gone(database, refused):
+    cluster = cluster_of(database)
+    raws = [raw_event("secrets", "list", by="eve@example.com", code=403, at=at) for at in range(9)]
+    refused.write([Arrival(cluster, "t", decode_lines(b"\n".join(raws)))])
+    (number,) = stored_findings(database)
+    with database.begin() as connection:
+        whole = evidence_of(connection, number, 100)
+        parts = [evidence_of(connection, number, 4, skip) for skip in (0, 4, 8)]
+        assert [one.received_at for part in parts for one in part] == [one.received_at for one in whole]
+        assert [len(part) for part in parts] == [4, 4, 1]
+        early = tables.event.c.received_at < whole[3].received_at
+        gone = tables.event.delete().where(early)
+        assert connection.execute(gone).rowcount == 3
+        assert evidence_of(connection, number, 4) == whole[3:7]
+        assert evidence_of(connection, number, 0) == []
 
 
 def test_forged_audit_ids_are_shown_as_sent_and_counted_apart(database, refused):

@@ -1,5 +1,6 @@
 """The schema: up and down, alone and at once, and equal to the tables in the code."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from alembic.script import ScriptDirectory
 
 from anomaly.errors import AnomalyError, DatabaseUnavailable
 from anomaly.store import migrate
+from anomaly.testing import raw_event
+from tests.anomaly import town
 
 
 def tables(database):
@@ -129,3 +132,69 @@ def test_steps_that_do_not_form_one_line_are_refused(tmp_path, monkeypatch):
         migrate.revisions()
     monkeypatch.undo()
     migrate.revisions.cache_clear()
+
+
+def a_newer_release(tmp_path, monkeypatch, words=""):
+    """Our migrations and one more, as the next release would bring."""
+    newer = tmp_path / "alembic"
+    shutil.copytree(migrate.folder(), newer, ignore=shutil.ignore_patterns("__pycache__"))
+    step = f'''"""Add a table."""
+from alembic import op
+import sqlalchemy as sa
+
+revision = "next"
+down_revision = "{migrate.head()}"
+{words}
+
+def upgrade():
+    op.create_table("newcomer", sa.Column("id", sa.Integer(), primary_key=True), schema="anomaly")
+    op.add_column("finding", sa.Column("newcomer", sa.Text(), nullable=True), schema="anomaly")
+
+
+def downgrade():
+    op.drop_column("finding", "newcomer", schema="anomaly")
+    op.drop_table("newcomer", schema="anomaly")
+'''
+    (newer / "versions" / "next.py").write_text(step)
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "folder", lambda: newer)
+        migrate.revisions.cache_clear()
+        yield
+    migrate.revisions.cache_clear()
+
+
+def fits(database):
+    with database.read() as connection:
+        return migrate.fits(connection)
+
+
+def test_the_release_before_goes_on_working_on_a_newer_schema(database, tmp_path, monkeypatch):
+    for _ in a_newer_release(tmp_path, monkeypatch):
+        migrate.upgrade(database.engine)
+        assert fits(database)
+    assert database.revision() == "next"
+    assert not migrate.is_known("next")
+    assert fits(database)
+    # It starts on it, and keeps events and findings as before.
+    town.keep(database, [raw_event("pods", "get", by="bob")])
+
+
+def test_a_step_that_breaks_the_release_before_says_so_to_it(database, tmp_path, monkeypatch):
+    for _ in a_newer_release(tmp_path, monkeypatch, "breaking = True"):
+        migrate.upgrade(database.engine)
+        assert fits(database)
+    assert not fits(database)
+
+
+def test_a_schema_that_promises_nothing_or_is_behind_does_not_fit(database, empty):
+    assert fits(database)
+    assert not fits(empty)
+    with database.connection() as connection:
+        connection.execute("UPDATE anomaly.schema_revision SET version_num = 'next'")
+        connection.execute("COMMENT ON SCHEMA anomaly IS 'ours'")
+    assert not fits(database)
+    with database.connection() as connection:
+        connection.execute(
+            f"UPDATE anomaly.schema_revision SET version_num = '{migrate.revisions()[0].revision}'"
+        )
+    assert not fits(database)

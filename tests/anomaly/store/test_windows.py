@@ -4,6 +4,7 @@ import itertools
 import threading
 
 import hypothesis
+import psycopg
 from hypothesis import strategies as st
 
 from anomaly.events.decode import decode_lines
@@ -141,6 +142,35 @@ def test_two_folders_and_two_writers_at_once_lose_and_double_nothing(database):
         assert reader.execute("SELECT count(*) FROM anomaly.window_part").fetchone() == (0,)
         assert stored_windows(reader, cluster) == counted_windows(everything)
         assert stored_firsts(reader, cluster) == counted_firsts(everything)
+
+
+def test_how_many_windows_are_folded_adds_no_question_to_the_database(database):
+    asked = []
+
+    class Listening(psycopg.Cursor):
+        def execute(self, query, *given, **named):
+            asked.append(query)
+            return super().execute(query, *given, **named)
+
+    with database.begin() as connection:
+        cluster = ensure_cluster(connection, "wide")
+    writer = Writer(database.dedicated, pack(), HOUR_US)
+    many = [raw_event(by=f"u{number}@example.com", at=number) for number in range(200)]
+    with database.dedicated(autocommit=True) as folder:
+        folder.cursor_factory = Listening
+        for raws in (
+            many[:1],
+            many,
+            [raw_event(by=f"u{number}@example.com", at=300) for number in range(200)],
+        ):
+            writer.write([Arrival(cluster, "test", decode_lines(b"\n".join(raws)))])
+            assert fold_parts(folder) >= len(raws) - 1
+    writer.close()
+    with database.dedicated() as reader:
+        (windows,) = reader.execute("SELECT count(*) FROM anomaly.entity_window").fetchone()
+
+    assert windows == 200
+    assert len(asked) <= 3 * 4
 
 
 def test_folding_makes_a_judged_window_unjudged(database):

@@ -28,4 +28,6 @@ def commit(database):
 @pytest.fixture
 def app(database, commit):
     """The whole app."""
-    return make_app(Shared(Settings(), database, Doorkeeper(database, clock), Pending(1 << 24), commit))
+    return make_app(
+        Shared(Settings(), database, Doorkeeper(database, clock, Settings().access), Pending(1 << 24), commit)
+    )

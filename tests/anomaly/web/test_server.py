@@ -6,7 +6,8 @@ import pytest
 
 from anomaly.errors import AnomalyError, SettingsInvalid
 from anomaly.settings import ServeSettings
-from anomaly.web.server import bind, tls_context
+from anomaly.web.server import bind
+from anomaly.web.tls import tls_context
 from tests.anomaly.web.running import Service
 from tests.conftest import url_of
 

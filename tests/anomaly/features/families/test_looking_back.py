@@ -182,3 +182,20 @@ def test_the_hours_of_every_day_are_usual():
 
 def test_a_few_days_are_no_rhythm():
     assert last(days(17, 3), span=HOUR)["hours.unusual_hour"] == 0.0
+
+
+def test_a_token_issued_after_the_training_is_followed_at_once():
+    account = "system:serviceaccount:ci:build"
+    trained = gather(decode_lines(b"\n".join(usual("bob"))), MINUTE)
+    before = History.of(trained.windows, trained.firsts, trained.entities, int(trained.windows.start.max()))
+    issued = E(
+        "serviceaccounts/token", "create", name="build", namespace="ci", by="bob", at=60 * LAST + 1,
+        annotations={"authentication.kubernetes.io/issued-credential-id": "JTI=78"},
+    )  # fmt: skip
+    late = [*usual("bob"), issued, now(who=account, extra={TOKEN: ["JTI=78"]})]
+    memory = gather(decode_lines(b"\n".join(late)), MINUTE)
+    peers = before.peers.with_strangers(memory.entities)
+    _, matrix = extract(memory.windows, before.refreshed(memory.firsts, peers, memory.windows))
+    mine = memory.windows.entity == memory.entity(account).id
+
+    assert matrix[mine][0, layout().names.index("credentials.from_a_person")] == 1.0
