@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Final
 from uuid import UUID
 
 
@@ -30,7 +31,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for info to 4 for critical."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Final = {one: place for place, one in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)

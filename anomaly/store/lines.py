@@ -80,10 +80,10 @@ class Line:
         return min(100, round(20 * self.severity.rank + 20 * min(1.0, max(0.0, self.score))))
 
 
-_BARE: Final = finding.join(cluster, cluster.c.id == finding.c.cluster_id).outerjoin(
-    triage, triage.c.finding_id == finding.c.id
+_BARE: Final = finding.outerjoin(triage, triage.c.finding_id == finding.c.id)
+FROM: Final = _BARE.join(cluster, cluster.c.id == finding.c.cluster_id).join(
+    entity, entity.c.id == finding.c.entity_id
 )
-FROM: Final = _BARE.join(entity, entity.c.id == finding.c.entity_id)
 SCORE: Final = func.coalesce(triage.c.heard_score, finding.c.score)
 
 
@@ -164,8 +164,8 @@ def _line(row: Any) -> Line:
 
 
 def source(sought: Sought) -> FromClause:
-    """This will return what `conditions` restrict: FROM, or it without entities where the question names none, which then need not
-    be looked up for every finding."""
+    """This will return what `conditions` restrict: FROM, or it without the names of clusters and entities where the question asks
+    for no entity; they then need not be looked up for every finding."""
     return FROM if sought.entity is not None or sought.text else _BARE
 
 
@@ -173,7 +173,7 @@ def conditions(sought: Sought) -> list[ColumnElement[bool]]:
     """This will return what restricts FROM, or `source` of the same question, to the findings asked for."""
     found: list[ColumnElement[bool]] = []
     if sought.clusters is not None:
-        found.append(cluster.c.name.in_(sought.clusters))
+        found.append(in_sight(sought.clusters))
     if sought.states:
         found.append(finding.c.state.in_([state.value for state in sought.states]))
     if sought.severities:
@@ -198,6 +198,11 @@ def conditions(sought: Sought) -> list[ColumnElement[bool]]:
     if sought.until is not None:
         found.append(finding.c.start_at < sought.until)
     return found
+
+
+def in_sight(clusters: frozenset[str]) -> ColumnElement[bool]:
+    """This will return the condition that a finding is of one of these clusters."""
+    return finding.c.cluster_id.in_(select(cluster.c.id).where(cluster.c.name.in_(clusters)))
 
 
 def _like(text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from functools import cache, partial
+from datetime import datetime, timedelta, tzinfo
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -115,10 +115,15 @@ def _moment(context: Context, at: datetime, form: str = "minute") -> str:
 
 @pass_context
 def _when(context: Context, at: datetime, form: str = "minute") -> str:
-    """A time as an element. Here and not in a template: lists have hundreds of them."""
+    return _written(at, context["view"].zone, form)
+
+
+@lru_cache(4_096)
+def _written(at: datetime, zone: tzinfo, form: str) -> str:
+    """A time as an element. Here and not in a template: lists have hundreds of them, and are looked at again and again."""
     return Markup(  # noqa: S704 -- digits, and a form that templates name
         f'<time datetime="{moments.machine(at)}" data-form="{form}" title="{moments.in_utc(at)}">'
-        f"{moments.moment(at, context['view'].zone, form)}</time>"
+        f"{moments.moment(at, zone, form)}</time>"
     )
 
 

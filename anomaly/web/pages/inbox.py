@@ -21,10 +21,10 @@ from anomaly.store.inbox import (
     choices,
     count_new,
     is_anything_there,
-    list_stories,
+    list_and_tally,
     tally,
 )
-from anomaly.store.lines import lines_of
+from anomaly.store.lines import Sought, lines_of
 from anomaly.store.spending import newest_days
 from anomaly.store.views import views_of
 from anomaly.web.access import need_page
@@ -33,7 +33,7 @@ from anomaly.web.console.answer import page
 from anomaly.web.console.language import N_
 from anomaly.web.console.menu import Entry
 from anomaly.web.console.sieve import PAGE, STATES, Sieve, Tab, sieve_of
-from anomaly.web.console.view import View, view_of
+from anomaly.web.console.view import view_of
 
 router = APIRouter(include_in_schema=False)
 ENTRY = Entry("/", N_("Inbox"), "inbox", "i", 10)
@@ -60,8 +60,10 @@ def inbox(request: Request, who: Reader) -> Response:
         view = view_of(request, who, connection)
         sieve = sieve_of(request.query_params)
         sought = sieve.sought(view.scope, who)
-        listed = list_stories(connection, sought, PAGE, (sieve.page - 1) * PAGE, sieve.newest)
-        head = _head(request, connection, view, sieve, who)
+        listed, counts = list_and_tally(
+            connection, sought, who.name, PAGE, (sieve.page - 1) * PAGE, sieve.newest
+        )
+        head = _head(request, connection, sieve, who, sought, counts)
         there = is_anything_there(connection, sought.clusters) if not listed.stories else {}
         offered = choices(connection, sought.clusters)
     return page(
@@ -83,7 +85,9 @@ def head(request: Request, who: Reader) -> Response:
     with shared_of(request).database.read() as connection:
         view = view_of(request, who, connection)
         sieve = sieve_of(request.query_params)
-        return page("inbox_head.html", view, **_head(request, connection, view, sieve, who))
+        sought = sieve.sought(view.scope, who)
+        counts = tally(connection, sought, who.name)
+        return page("inbox_head.html", view, **_head(request, connection, sieve, who, sought, counts))
 
 
 @router.get("/inbox/news")
@@ -128,13 +132,17 @@ class Counts:
 
 
 def _head(
-    request: Request, connection: Connection, view: View, sieve: Sieve, who: Principal
+    request: Request,
+    connection: Connection,
+    sieve: Sieve,
+    who: Principal,
+    sought: Sought,
+    counts: list[Tally],
 ) -> dict[str, Any]:
-    sought = sieve.sought(view.scope, who)
     budget = shared_of(request).settings.scoring.findings_per_day
     return {
         "sieve": sieve,
-        "counts": counted(tally(connection, sought, who.name), sieve),
+        "counts": counted(counts, sieve),
         "spent": newest_days(connection, sought.clusters, budget),
         "views": views_of(connection, owner_of(who), "/"),
     }

@@ -48,6 +48,14 @@ def test_no_rows_are_empty_columns(connection):
     assert [len(column) for column in found.values()] == [0] * 5
 
 
+def test_a_column_can_have_only_some_of_the_rows(connection):
+    for place in range(4):
+        keep(connection, at=place, count=place)
+    wanted = {"count": ("int8", finding.c.count), "score": ("float8", finding.c.score)}
+    found = read_columns(connection, wanted, finding, [], {"count": finding.c.count > 1})
+    assert (sorted(found["count"].tolist()), len(found["score"])) == ([2, 3], 4)
+
+
 def test_ticks_and_moments_are_one_another():
     at = NOON + timedelta(microseconds=1)
     assert moment(ticks(at)) == at

@@ -1,12 +1,21 @@
 """Stories, counts and what is new."""
 
 from datetime import timedelta
+from itertools import product
 
 import pytest
 
 from anomaly.findings.finding import FindingKind, Severity
 from anomaly.findings.triage import State
-from anomaly.store.inbox import choices, count_new, is_anything_there, list_stories, others_to_do, tally
+from anomaly.store.inbox import (
+    choices,
+    count_new,
+    is_anything_there,
+    list_and_tally,
+    list_stories,
+    others_to_do,
+    tally,
+)
 from anomaly.store.lines import Sought, lines_of
 from tests.anomaly.kept import NOON, keep
 
@@ -128,7 +137,10 @@ def test_filters(connection, sought, there):
     )
     keep(connection, by="cid", cluster="bank", severity="low", state="closed", at=200)
     keep(connection, by="a_b")
-    assert {story.head.entity for story in stories(connection, **sought).stories} == there
+    found = stories(connection, **sought)
+    assert {story.head.entity for story in found.stories} == there
+    both = list_and_tally(connection, Sought(**sought), "erika")
+    assert both == (found, tally(connection, Sought(**sought), "erika"))
 
 
 def test_counts_leave_open_what_they_count(connection):
@@ -141,6 +153,15 @@ def test_counts_leave_open_what_they_count(connection):
         (State.TAKEN, Severity.HIGH, 1, 1, 0),
         (State.BELOW, Severity.LOW, 1, 0, 1),
     }
+
+
+def test_every_state_severity_and_kind_is_counted_as_what_it_is(connection):
+    sorts = list(product(State, Severity, FindingKind))
+    for place, (state, severity, kind) in enumerate(sorts):
+        keep(connection, at=place, state=state.value, severity=severity.value, kind=kind.value)
+    found = tally(connection, Sought(), "erika")
+    assert [(one.state, one.severity, one.kind) for one in found] == sorts
+    assert {one.count for one in found} == {1}
 
 
 def test_news_are_findings_that_fit_and_were_made_since(connection):
@@ -170,6 +191,8 @@ def test_an_empty_inbox_knows_what_is_missing(connection):
 def test_choices_are_of_what_is_in_sight(connection):
     keep(connection, "Secrets collected", attack=("T1", "T2"), state="taken", assignee="erika")
     keep(connection, "Exec", name="exec-into-pod", cluster="bank", attack=("T3",))
+    keep(connection, "Entered", name="enter", cluster="bank", state="taken", assignee="ben")
     found = choices(connection, frozenset({"shop"}))
     assert found.names == (("secrets_enumerated", "Secrets collected"),)
     assert (found.techniques, found.assignees) == (("T1", "T2"), ("erika",))
+    assert choices(connection, None).assignees == ("ben", "erika")
