@@ -337,7 +337,6 @@ def _window(words: Vocabulary, start_us: int, span_us: int, terms: Ints, counts:
         np.array([0, len(terms)], dtype=np.int64),
         terms.astype(np.int32),
         counts.astype(np.float64),
-        np.zeros(len(terms), dtype=np.int32),
         words.dimensions[terms],
     )
 

@@ -100,19 +100,19 @@ def path_contributions(forest: IsolationForest, columns: NDArray[np.float32]) ->
 
     They add up to log2(strangeness) of the row less that of a path of mean length, exactly.
     """
-    found = np.zeros(forest.columns)
-    if not forest.usual_depth:
-        return found
-    levels, expected = forest.levels, forest.trees.expected
-    at = levels.roots
-    for number, (feature, threshold) in enumerate(zip(levels.feature, levels.threshold, strict=True)):
+    levels, lengths = forest.levels, forest.lengths
+    if not forest.usual_depth or not levels.feature:
+        return np.zeros(forest.columns)
+    at, length = levels.roots, lengths[0].take(levels.roots)
+    cuts, gains = [], []
+    for feature, threshold, below in zip(levels.feature, levels.threshold, lengths[1:], strict=True):
         column = feature.take(at)
-        following = 2 * at + (columns.take(column) > threshold.take(at))
-        gain = expected.take(levels.node[number].take(at))
-        gain -= expected.take(levels.node[number + 1].take(following))
-        found += np.bincount(column, gain, minlength=forest.columns)
-        at = following
-    return found / forest.usual_depth
+        at = 2 * at + (columns.take(column) > threshold.take(at))
+        before, length = length, below.take(at)
+        cuts.append(column)
+        gains.append(before - length)
+    found = np.bincount(np.concatenate(cuts), np.concatenate(gains), minlength=forest.columns)
+    return np.asarray(found / forest.usual_depth)
 
 
 def to_features(
@@ -128,7 +128,7 @@ def to_features(
         np.add.at(found, lens.leaders_of(sizes[0]), own)
     for side in range(2):
         size = sizes[side]
-        high = np.argsort(size, kind="stable")[-min(TOP, len(size)) :]
+        high = size.argsort(kind="stable")[-min(TOP, len(size)) :]
         found[high[-1]] += last[side, 0]
         found[high] += last[side, 1] * _split(size[high])
         found += last[side, 2] * _split(size * size)
@@ -149,7 +149,7 @@ def _parts(
 ) -> NDArray[np.float64]:
     """Shares of one channel's surprise by feature, adding up to 1; what made the window more ordinary has none."""
     if channel is Channel.TOP_THREE:
-        high = np.argsort(sizes[0], kind="stable")[-min(TOP, sizes.shape[1]) :]
+        high = sizes[0].argsort(kind="stable")[-min(TOP, sizes.shape[1]) :]
         found = np.zeros(sizes.shape[1])
         found[high] = _split(sizes[0, high])
         return found
@@ -169,7 +169,7 @@ def _contributions(
     centre: NDArray[np.float64],
     sharp: NDArray[np.float64],
 ) -> tuple[Contribution, ...]:
-    order = np.argsort(-amounts, kind="stable")
+    order = (-amounts).argsort(kind="stable")
     order = order[amounts[order] != 0]
     values, centre, sharp = values[order], centre[:, order], sharp[:, order]
     away = (np.log1p(np.maximum(values, 0.0)) - centre) * sharp
@@ -202,7 +202,7 @@ def _normal_if(
     usual = np.maximum(np.expm1(near[0][0]), 0.0)
     # Whoever moves a count to its usual 0.3 wants to read "none", not a third of a request.
     usual = np.where(usual < 0.5, 0.0, usual)
-    order = np.argsort(-amounts, kind="stable")[:MOST_MOVED]
+    order = (-amounts).argsort(kind="stable")[:MOST_MOVED]
     row = values.astype(np.float64)
     tried = np.tile(row, (len(order), 1))
     for step, place in enumerate(order):

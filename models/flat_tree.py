@@ -195,6 +195,10 @@ class Levels:
         self._right = np.empty(self.trees, dtype=np.bool_)
         self._depth = np.empty(self.trees)
 
+    def lengths(self, expected: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """This will give the mean path length below each node, level by level: `FlatTrees.expected` as a walk meets it."""
+        return [expected.take(nodes) for nodes in self.node]
+
     def walk(self, row: NDArray[np.float32]) -> float:
         """This will give the summed depth of one float32 row over all trees."""
         self.descend(row)
@@ -216,7 +220,7 @@ class Levels:
 
     def walk_rows(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """This will give the summed depth of each of a few rows."""
-        at = np.broadcast_to(self.roots, (len(rows), self.trees))
+        at = self.roots[None, :]
         flat, begun = rows.ravel(), np.arange(0, rows.size, max(rows.shape[1], 1))[:, None]
         for feature, threshold in zip(self.feature, self.threshold, strict=True):
             value = flat.take(feature.take(at) + begun)

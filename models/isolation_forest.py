@@ -57,6 +57,11 @@ class IsolationForest:
         return Levels.of(self.trees)
 
     @cached_property
+    def lengths(self) -> list[NDArray[np.float64]]:
+        """The mean path length below each node of `levels`."""
+        return self.levels.lengths(self.trees.expected)
+
+    @cached_property
     def usual_depth(self) -> float:
         """The number by which summed depths are divided: trees times c(samples)."""
         return self.trees.count * float(average_path_length(np.array([self.samples]))[0])

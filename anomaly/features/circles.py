@@ -132,7 +132,7 @@ class Sightings:
         if not len(self.keys):
             return np.full(len(term), NEVER, dtype=np.int64)
         asked = (label << 32) | term
-        where = np.minimum(np.searchsorted(self.keys, asked), len(self.keys) - 1)
+        where = np.minimum(self.keys.searchsorted(asked), len(self.keys) - 1)
         moment = np.where(self.owner[where] == entity, self.next_us[where], self.first_us[where])
         return np.where(self.keys[where] == asked, moment, NEVER)
 
@@ -141,7 +141,7 @@ class Sightings:
         if not len(self.keys):
             return np.full(len(term), -1, dtype=np.int64)
         asked = (label << 32) | term
-        where = np.minimum(np.searchsorted(self.keys, asked), len(self.keys) - 1)
+        where = np.minimum(self.keys.searchsorted(asked), len(self.keys) - 1)
         return np.where(self.keys[where] == asked, self.owner[where], -1)
 
 
@@ -184,8 +184,8 @@ class Rates:
         the more it says.
         """
         bins = start_us // self.span_us
-        low = np.searchsorted(self.keys, _rate_key(label, topic, np.zeros_like(bins)))
-        high = np.searchsorted(self.keys, _rate_key(label, topic, bins))
+        low = self.keys.searchsorted(_rate_key(label, topic, np.zeros_like(bins)))
+        high = self.keys.searchsorted(_rate_key(label, topic, bins))
         began = self.began(label)
         past = np.where(began == NEVER, 0, bins - began // self.span_us)
         spans = np.maximum(past, 0).astype(np.float64)

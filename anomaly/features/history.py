@@ -80,11 +80,6 @@ class History:
         peers = Peers(nothing, nothing, nothing, ())
         return cls(Firsts.none(), Circles.none(), Mixes.none(), peers)
 
-    def kind_of(self, entity: int) -> EntityKind:
-        """This will return an entity's kind; a stranger to the peers counts as human, who is judged most closely."""
-        code = int(self.peers.kind_of(np.array([entity]))[0])
-        return KINDS[code] if code >= 0 else EntityKind.HUMAN
-
     def refreshed(
         self, firsts: Firsts, peers: Peers | None = None, windows: Windows | None = None
     ) -> History:
@@ -116,6 +111,17 @@ class Past:
     def kind(self) -> NDArray[np.int64]:
         """The kind of each window's entity, as an index into `anomaly.windows.peers.KINDS`."""
         return self.history.peers.kind_of(self.entity)
+
+    def kind_of(self, index: int) -> EntityKind:
+        """This will return the kind of window `index`'s entity; a stranger to the peers counts as human, who is judged most
+        closely."""
+        code = int(self.kind[index])
+        return KINDS[code] if code >= 0 else EntityKind.HUMAN
+
+    def peers_of(self, index: int) -> str:
+        """This will return the name of the peer group of window `index`'s entity, "" for a stranger."""
+        label = int(self.group[index])
+        return self.history.peers.names[label] if label >= 0 else ""
 
     @cached_property
     def fresh(self) -> Fresh:

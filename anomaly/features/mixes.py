@@ -46,7 +46,7 @@ class Counts:
         """This will return the count of each asked key, 0 where there is none."""
         if not len(self.keys):
             return np.zeros(len(keys))
-        where = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        where = np.minimum(self.keys.searchsorted(keys), len(self.keys) - 1)
         return np.where(self.keys[where] == keys, self.values[where], 0.0)
 
     def regrouped(self, owners: Keys) -> Counts:
@@ -99,7 +99,7 @@ class Mixes:
         """This will return each entity's row, -1 where it has none."""
         if not len(self.entities):
             return np.full(len(entity), -1, dtype=np.int64)
-        where = np.minimum(np.searchsorted(self.entities, entity), len(self.entities) - 1)
+        where = np.minimum(self.entities.searchsorted(entity), len(self.entities) - 1)
         return np.where(self.entities[where] == entity, where, -1)
 
     def total_of(self, entity: NDArray[np.integer]) -> Floats:

@@ -84,7 +84,7 @@ def _merged(firsts: Firsts, windows: Windows) -> tuple[Ints, Ints, Ints]:
     """The firsts of the windows' entities, user agents of one product as one, sorted by entity."""
     if windows.n == 1:
         who = int(windows.entity[0])
-        low, high = np.searchsorted(firsts.keys, (who << 32, (who + 1) << 32)).tolist()
+        low, high = firsts.keys.searchsorted((who << 32, (who + 1) << 32)).tolist()
         part = slice(low, high if who != CLUSTER_WIDE else low)
         keys, moment = firsts.keys[part], firsts.first_us[part]
     else:

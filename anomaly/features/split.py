@@ -77,7 +77,7 @@ class OneWindow(SplitWindows):
 
 def split(windows: Windows) -> SplitWindows:
     """This will sort the terms of windows by dimension, once; within a dimension they keep their order."""
-    order = np.argsort(windows.dimensions, kind="stable")
+    order = windows.dimensions.argsort(kind="stable")
     if windows.n == 1:
         return _one(windows, order)
     edges = np.searchsorted(windows.dimensions[order], np.arange(257))
@@ -89,7 +89,6 @@ def split(windows: Windows) -> SplitWindows:
         windows.offsets,
         windows.terms,
         windows.counts,
-        windows.row,
         windows.dimensions,
         edges.astype(np.int64),
         windows.row[order].astype(np.int64),
@@ -110,7 +109,6 @@ def _one(window: Windows, order: NDArray[np.intp]) -> OneWindow:
         window.offsets,
         window.terms,
         window.counts,
-        window.row,
         window.dimensions,
         edges,
         np.zeros(len(order), dtype=np.int64),

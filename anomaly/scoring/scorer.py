@@ -83,13 +83,13 @@ def appraise(window: Windows, context: Context) -> Deviation:
 def _told(past: Past, row: NDArray[np.float32], context: Context) -> Deviation:
     window = past.windows
     entity = context.entities[int(window.entity[0])]
-    explained = _explained(window, row, context)
+    explained = _explained(past, row, context)
     parts = _parts(explained)
     shares = {part.feature: part.share for part in parts}
     values = dict(zip(context.model.layout.names, row.tolist(), strict=True))
     seen = sight(window, past, 0, shares, values)
     naming = name_of(seen)
-    peers = context.history.peers.name_of(entity.id)
+    peers = past.peers_of(0)
     return Deviation(
         entity=entity,
         start_us=int(window.start[0]),
@@ -110,13 +110,12 @@ def _told(past: Past, row: NDArray[np.float32], context: Context) -> Deviation:
     )
 
 
-def _explained(window: Windows, row: NDArray[np.float32], context: Context) -> Explanation:
-    who = window.entity.astype(np.int64)
+def _explained(past: Past, row: NDArray[np.float32], context: Context) -> Explanation:
     return context.model.explain(
-        str(context.kinds(who)[0]),
-        int(who[0]),
-        int(context.history.peers.group_of(who)[0]),
-        int(window.start[0]),
+        str(context.kinds(past.entity)[0]),
+        int(past.entity[0]),
+        int(past.group[0]),
+        int(past.windows.start[0]),
         row,
         context.threshold,
     )

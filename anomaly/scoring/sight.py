@@ -80,12 +80,22 @@ class Sight:
         return sum(term.count for term in self.of(dimension, predicate))
 
     def share(self, *prefixes: str) -> float:
-        """This will return how much of the score the features with these prefixes carry, 0 to 1."""
+        """This will return how much of the score the features carry whose names, a family and a dot at least, begin
+        so: 0 to 1."""
         carried = 0.0
-        for name, share in self.shares.items():
-            if name.startswith(prefixes) and share > 0:
-                carried += share
+        for family in {prefix.partition(".")[0]: None for prefix in prefixes}:
+            for name, share in self._by_family.get(family, ()):
+                if name.startswith(prefixes):
+                    carried += share
         return carried
+
+    @cached_property
+    def _by_family(self) -> dict[str, list[tuple[str, float]]]:
+        found: dict[str, list[tuple[str, float]]] = {}
+        for name, share in self.shares.items():
+            if share > 0:
+                found.setdefault(name.partition(".")[0], []).append((name, share))
+        return found
 
 
 def sight(
@@ -112,7 +122,7 @@ def sight(
         unlike[term] = max(unlike.get(term, 0.0), other)
     stranger = bool(news.stranger[mine].any())
     return Sight(
-        past.history.kind_of(int(windows.entity[index])),
+        past.kind_of(index),
         _terms(windows, index, strange, unlike, fresh),
         shares,
         values,
@@ -135,18 +145,14 @@ def _terms(
         strict=True,
     ):
         new, text = known in fresh, text_of(number)
-        most = strange.get(number, 0.0)
+        odd = strange.get(number, 0.0)
         if new:
-            most = max(most, strange.get(known, 0.0))
-        term = Term(
-            _DIMENSIONS[of],
-            text,
-            int(count),
-            most,
-            unlike.get(number, unlike.get(known, 0.0)),
-            new or number in fresh,
-        )
-        by_number.setdefault(of, []).append((-term.most, -term.count, text, term))
+            odd = max(odd, strange.get(known, 0.0))
+        others = unlike.get(number)
+        if others is None:
+            others = unlike.get(known, 0.0)
+        term = Term(_DIMENSIONS[of], text, int(count), odd, others, new or number in fresh)
+        by_number.setdefault(of, []).append((-max(odd, others), -term.count, text, term))
     # No text comes twice in a dimension, so terms themselves are never compared.
     return {_DIMENSIONS[of]: tuple(each[3] for each in sorted(found)) for of, found in by_number.items()}
 

@@ -157,7 +157,7 @@ def read_windows(connection: Connection, span: Span, span_us: int) -> Windows:
     """This will read windows, folded or not, with the vocabulary they need. Sorted by the entity's name, then start: numbers of
     entities follow the order in which they came, and what is drawn, sampled or cut must not.
 
-    `span_us` is the length of a window in microseconds. Memory: about 17 bytes a histogram entry, and that of one block.
+    `span_us` is the length of a window in microseconds. Memory: about 13 bytes a histogram entry, and that of one block.
     """
     blocks = list(window_blocks(connection, span, span_us))
     words = vocabulary(connection) if len(blocks) > 1 else None

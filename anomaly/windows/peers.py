@@ -107,7 +107,7 @@ class Peers:
     def _of(self, values: Labels, entity: NDArray[np.integer]) -> Labels:
         if not len(self.entities):
             return np.full(len(entity), -1, dtype=np.int64)
-        where = np.minimum(np.searchsorted(self.entities, entity), len(self.entities) - 1)
+        where = np.minimum(self.entities.searchsorted(entity), len(self.entities) - 1)
         return np.where(self.entities[where] == entity, values[where], -1)
 
 

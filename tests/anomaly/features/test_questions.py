@@ -89,7 +89,7 @@ def test_a_window_of_nothing_has_a_row_of_nothing(log):
     empty = windows.take(np.array([0]))
     empty = type(empty)(
         empty.vocabulary, empty.entity, empty.start, empty.span_us, np.array([0, 0]), empty.terms[:0],
-        empty.counts[:0], empty.row[:0], empty.dimensions[:0],
+        empty.counts[:0], empty.dimensions[:0],
     )  # fmt: skip
 
     row = registry.rows_seen(Past(history, split(empty)))
