@@ -6,6 +6,20 @@ import re
 from fastapi.routing import APIRoute
 from starlette.routing import Mount
 
+from anomaly.web.app import make_app
+
+_ROUTES = []
+
+
+def app_on(shared):
+    """`make_app`, with the routes that the first app of this process worked out: FastAPI does that anew for every app, at its first
+    request, for half a second. What they need of an app they take from the request."""
+    app = make_app(shared)
+    if not _ROUTES:
+        _ROUTES.extend(app.router.routes)
+    app.router.routes[:] = _ROUTES
+    return app
+
 
 def ask(app, method, path, token=None, body=b"{}", scheme="http", client="127.0.0.1", raw=False, **headers):
     """Ask the app; `token` is the whole Authorization header. Returns (status, headers, body).

@@ -7,10 +7,11 @@ from anomaly.settings import Settings
 from anomaly.sources.webhook import Limits
 from anomaly.store.writer import Writer
 from anomaly.web.access import Doorkeeper
-from anomaly.web.app import Shared, make_app
+from anomaly.web.app import Shared
 from anomaly.web.body import Pending
 from anomaly.web.commit import GroupCommit
 from anomaly.web.server import clock
+from tests.anomaly.web.asking import app_on
 
 
 @pytest.fixture
@@ -28,6 +29,6 @@ def commit(database):
 @pytest.fixture
 def app(database, commit):
     """The whole app."""
-    return make_app(
+    return app_on(
         Shared(Settings(), database, Doorkeeper(database, clock, Settings().access), Pending(1 << 24), commit)
     )

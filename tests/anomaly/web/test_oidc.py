@@ -10,10 +10,11 @@ from anomaly.rights import Role
 from anomaly.settings import OidcSettings, Settings
 from anomaly.store.clusters import add_cluster
 from anomaly.web.access import Doorkeeper
-from anomaly.web.app import Shared, make_app
+from anomaly.web.app import Shared
 from anomaly.web.body import Pending
 from anomaly.web.oidc import mapped
 from anomaly.web.server import clock
+from tests.anomaly.web.asking import app_on
 from tests.anomaly.web.issuer import SECRET, LocalIssuer
 from tests.anomaly.web.people import PASSWORD, Browser, a_person
 
@@ -33,7 +34,7 @@ def app(issuer, database, commit):
     )
     settings = Settings(oidc=oidc)
     keeper = Doorkeeper(database, clock, settings.access)
-    return make_app(Shared(settings, database, keeper, Pending(1 << 24), commit))
+    return app_on(Shared(settings, database, keeper, Pending(1 << 24), commit))
 
 
 def begin(browser, issuer, wanted="/"):
@@ -248,7 +249,7 @@ def test_nothing_is_asked_of_an_address_that_a_request_names(app, issuer):
 def test_without_a_provider_there_is_no_such_page(database, commit):
     settings = Settings()
     keeper = Doorkeeper(database, clock, settings.access)
-    browser = Browser(make_app(Shared(settings, database, keeper, Pending(1 << 24), commit)))
+    browser = Browser(app_on(Shared(settings, database, keeper, Pending(1 << 24), commit)))
     assert browser.get("/oidc/start")[0] == 404
     assert b"/oidc/start" not in browser.get("/login")[2]
 

@@ -6,11 +6,11 @@ from anomaly.settings import Settings
 from anomaly.store.clusters import add_cluster
 from anomaly.store.tokens import issue
 from anomaly.web.access import Doorkeeper
-from anomaly.web.app import Shared, make_app
+from anomaly.web.app import Shared
 from anomaly.web.body import Pending
 from anomaly.web.refusals import Refusals, Refused
 from anomaly.web.server import clock
-from tests.anomaly.web.asking import ask
+from tests.anomaly.web.asking import app_on, ask
 
 
 def test_bodies_and_bytes_are_counted_by_cluster_and_taken_once():
@@ -53,7 +53,7 @@ def test_a_body_that_finds_no_room_is_sent_back_and_counted_for_its_cluster(data
     settings = Settings()
     full = Pending(1)
     shared = Shared(settings, database, Doorkeeper(database, clock, settings.access), full, commit)
-    status, headers, _ = ask(make_app(shared), "POST", "/v1/clusters/shop/audit", f"Bearer {token}")
+    status, headers, _ = ask(app_on(shared), "POST", "/v1/clusters/shop/audit", f"Bearer {token}")
     assert status == 503
     assert 5 <= int(headers[b"retry-after"]) <= 15
     assert {cluster: refused.bodies for cluster, refused in shared.refusals.take().items()} == {number: 1}

@@ -10,10 +10,10 @@ import pytest
 from anomaly.settings import Settings
 from anomaly.store.clusters import add_cluster
 from anomaly.web.access import Doorkeeper
-from anomaly.web.app import Shared, make_app
+from anomaly.web.app import Shared
 from anomaly.web.body import Pending
 from anomaly.web.clock import clock
-from tests.anomaly.web.asking import ask
+from tests.anomaly.web.asking import app_on, ask
 from tests.anomaly.web.people import a_token
 from tests.anomaly.web.running import Sender, Service, fresh_event
 from tests.conftest import url_of
@@ -96,7 +96,7 @@ def test_firehose_is_refused_in_its_own_form(door, token):
 def test_firehose_hears_when_to_come_back(database, commit, shop, token):
     full = Shared(Settings(), database, Doorkeeper(database, clock), Pending(10), commit)
     headers = {"x_amz_firehose_access_key": token, "content_length": "5000", **FIREHOSE}
-    status, answered, text = ask(make_app(full), "POST", AUDIT, None, b" " * 5000, **headers)
+    status, answered, text = ask(app_on(full), "POST", AUDIT, None, b" " * 5000, **headers)
     assert status == 503 and 5 <= int(answered[b"retry-after"]) <= 15
     assert json.loads(text)["errorMessage"] == "answered 503: Too busy"
 

@@ -20,11 +20,11 @@ from anomaly.store.sessions import Lifetime, begin_session
 from anomaly.store.writer import Arrival, Writer
 from anomaly.testing import START, raw_event
 from anomaly.web.access import Doorkeeper
-from anomaly.web.app import Shared, make_app
+from anomaly.web.app import Shared
 from anomaly.web.body import Pending
 from anomaly.web.commit import GroupCommit
 from tests.anomaly.store.state import HOUR_US
-from tests.anomaly.web.asking import ask
+from tests.anomaly.web.asking import app_on, ask
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}&amp;\u202eevil"
 LIFE = Lifetime(timedelta(hours=1), timedelta(hours=1))
@@ -57,7 +57,7 @@ def shown(postgres):
             lambda: Writer(database.dedicated, pack(), HOUR_US), Limits(1 << 20, 200), writers=1
         )
         door = Doorkeeper(database, clock, Settings().access)
-        yield make_app(Shared(Settings(), database, door, Pending(1 << 24), commit)), *cookies
+        yield app_on(Shared(Settings(), database, door, Pending(1 << 24), commit)), *cookies
 
 
 class Seen(HTMLParser):

@@ -15,11 +15,11 @@ from anomaly.store.promises import keep_promise
 from anomaly.store.sessions import csrf_of
 from anomaly.store.tables import model
 from anomaly.web.access import Doorkeeper
-from anomaly.web.app import Shared, make_app
+from anomaly.web.app import Shared
 from anomaly.web.body import Pending
 from anomaly.web.server import clock
 from tests.anomaly.town import CLUSTER, settings_for
-from tests.anomaly.web.asking import ask
+from tests.anomaly.web.asking import app_on, ask
 from tests.anomaly.web.pages.test_pages import Person
 
 
@@ -27,7 +27,7 @@ from tests.anomaly.web.pages.test_pages import Person
 def townhall(town, commit):
     """The app on the town's database."""
     settings = settings_for(town.database)
-    return make_app(
+    return app_on(
         Shared(
             settings,
             town.database,

@@ -16,10 +16,11 @@ from anomaly.store.tables import rule_pause
 from anomaly.store.writer import Arrival, Writer
 from anomaly.testing import raw_event
 from anomaly.web.access import Doorkeeper
-from anomaly.web.app import Shared, make_app
+from anomaly.web.app import Shared
 from anomaly.web.body import Pending
 from anomaly.web.server import clock
 from tests.anomaly.kept import NOON
+from tests.anomaly.web.asking import app_on
 from tests.anomaly.web.pages.test_models import begun
 from tests.anomaly.web.pages.test_pages import Person, kept
 
@@ -114,7 +115,7 @@ def test_a_rule_says_why_it_matters_what_it_needs_and_shows_its_examples(erika):
 
 def test_a_disabled_rule_is_listed_and_can_be_replayed(database, commit):
     settings = Settings(rules=RulesSettings(disabled=(RULE,)))
-    app = make_app(
+    app = app_on(
         Shared(settings, database, Doorkeeper(database, clock, settings.access), Pending(1 << 24), commit)
     )
     erika = Person(app, database, "erika")
