@@ -21,10 +21,10 @@ from anomaly.findings.risk import REACH, Mark, Risk, risk_at, risk_over
 from anomaly.store.conditions import kind_of
 from anomaly.store.database import driver_connection
 from anomaly.store.extents import entity_id_of, first_and_last_window, names_of
-from anomaly.store.latest import Judged, Standing, latest_findings, marks_of, standings
+from anomaly.store.latest import Judged, latest_findings, marks_of, standings, titles_of
 from anomaly.store.models import champion
 from anomaly.store.newcomers import First, firsts_since
-from anomaly.store.tallies import MOST_WINDOWS, Tallies, read_tallies
+from anomaly.store.tallies import MOST_WINDOWS, Tallies, read_tallies, summed
 from anomaly.windows.dimension import Dimension
 from anomaly.windows.peers import KINDS
 
@@ -208,24 +208,26 @@ def entities(
         for number, (cluster_id, name) in names.items()
         if text.casefold() in name.casefold() and (kind is None or kind_of(name) is kind)
     ]
-    none = Standing(0.0, 0, "")
 
     def order(one: tuple[int, int, str]) -> tuple[float, float, str, str]:
         number, cluster_id, name = one
-        return -round(risks.get(number, none).risk, 1), -counts.get(number, 0.0), name, clusters[cluster_id]
+        risk = risks[number].risk if number in risks else 0.0
+        return -round(risk, 1), -counts.get(number, 0.0), name, clusters[cluster_id]
 
     found = []
-    for number, cluster_id, name in sorted(wanted, key=order)[:limit]:
-        standing = risks.get(number, none)
+    shown = sorted(wanted, key=order)[:limit]
+    titles = titles_of(connection, [risks[number].largest for number, _, _ in shown if number in risks])
+    for number, cluster_id, name in shown:
+        standing = risks.get(number)
         found.append(
             Listed(
                 clusters[cluster_id],
                 name,
                 kind_of(name),
                 counts.get(number, 0.0),
-                standing.risk,
-                standing.why,
-                standing.findings,
+                standing.risk if standing else 0.0,
+                titles.get(standing.largest, "") if standing else "",
+                standing.findings if standing else 0,
                 tallies.one_of,
             )
         )
@@ -288,7 +290,7 @@ def _habits(
 
 def _sums(own: Tallies, chosen: Any) -> dict[str, float]:
     found: dict[str, float] = {}
-    for term, count in zip(own.term[chosen].tolist(), own.count[chosen].tolist(), strict=True):
+    for term, count in summed(own.term[chosen], own.count[chosen]):
         text = own.texts.get(term, "")
         found[text] = found.get(text, 0.0) + count
     return found

@@ -127,11 +127,11 @@ def marks_of(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The risk of one entity at a moment, how many findings make it up, and the title of the one with the largest part."""
+    """The risk of one entity at a moment, how many findings make it up, and the one with the largest part."""
 
     risk: float
     findings: int
-    why: str
+    largest: UUID
 
 
 def standings(connection: Connection, clusters: Collection[int], until: datetime) -> dict[int, Standing]:
@@ -162,20 +162,20 @@ def standings(connection: Connection, clusters: Collection[int], until: datetime
     risks = risks_of(
         found["whose"], found["name"], found["severity"], ticks(until) - found["at"], found["confirmed"] > 0
     )
-    largest = {
-        whose: uuid_of(found["id"][place])
-        for whose, place in zip(risks.whose.tolist(), risks.largest.tolist(), strict=True)
-    }
-    titles = _titles(connection, largest.values())
     return {
-        whose: Standing(value, parts, titles.get(largest[whose], ""))
-        for whose, value, parts in zip(
-            risks.whose.tolist(), risks.value.tolist(), risks.parts.tolist(), strict=True
+        whose: Standing(value, parts, uuid_of(found["id"][place]))
+        for whose, value, parts, place in zip(
+            risks.whose.tolist(),
+            risks.value.tolist(),
+            risks.parts.tolist(),
+            risks.largest.tolist(),
+            strict=True,
         )
     }
 
 
-def _titles(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, str]:
+def titles_of(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """This will return the titles of findings by id."""
     wanted = any_(literal(list(ids), ARRAY(Uuid)))
     rows = connection.execute(select(finding.c.id, finding.c.title).where(finding.c.id == wanted))
     return {row.id: row.title for row in rows}

@@ -27,6 +27,24 @@ _FROM_2000_US: Final = (datetime(2000, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(m
 """PostgreSQL's own form counts times from the year 2000 on."""
 
 
+_MIXED: Final = "mod(abs(hashint8(date_part('epoch', start_at)::bigint * 31 + entity_id)::bigint), {}) = 0"
+"""One of so many windows: any times of the day and any entities are among them. `extract` would count in decimals, slower."""
+_WHOLE: Final = "SELECT entity_id, start_at, histogram FROM anomaly.entity_window WHERE {}"
+_PARTS: Final = "SELECT entity_id, start_at, histogram FROM anomaly.window_part WHERE {}"
+# The keys first, which an index tells alone, then the few windows: not one of twenty that are looked at is wanted. "Offset" keeps
+# PostgreSQL from making one question of the two.
+_SOME: Final = (
+    "SELECT w.entity_id, w.start_at, w.histogram FROM"
+    " (SELECT entity_id, start_at FROM anomaly.entity_window WHERE {} AND {} OFFSET 0) AS wanted"
+    " JOIN anomaly.entity_window w USING (entity_id, start_at) WHERE w.cluster_id = ANY({})"
+)
+_JOINED: Final = (
+    # Each entity's windows in three runs of bytes: five thousand rows one by one took longer than all that is done with them.
+    "SELECT entity_id, string_agg(timestamptz_send(start_at), ''), string_agg(int4send(length(histogram)), ''),"
+    " string_agg(histogram, '') FROM ({} UNION ALL {}) AS windows GROUP BY entity_id"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Tallies:
     """Entries of windows, flat: when the window begins (microseconds), whose it is, the term, how often. `one_of` n: each n-th
@@ -45,22 +63,23 @@ class Tallies:
         """This will return how often each text of a dimension occurred, the most frequent first."""
         chosen = self.dimension == int(dimension)
         return {
-            self.texts.get(term, ""): total for term, total in _summed(self.term[chosen], self.count[chosen])
+            self.texts.get(term, ""): total for term, total in summed(self.term[chosen], self.count[chosen])
         }
 
     def by_entity(self, dimension: Dimension) -> dict[int, float]:
         """This will return the counts of a dimension by entity, the largest first."""
         chosen = self.dimension == int(dimension)
-        return dict(_summed(self.entity[chosen], self.count[chosen]))
+        return dict(summed(self.entity[chosen], self.count[chosen]))
 
     def by_start(self, dimension: Dimension) -> dict[datetime, float]:
         """This will return the counts of a dimension by when the window begins."""
         chosen = self.dimension == int(dimension)
-        found = _summed(self.start[chosen], self.count[chosen])
+        found = summed(self.start[chosen], self.count[chosen])
         return {EPOCH + timedelta(microseconds=start): total for start, total in sorted(found)}
 
 
-def _summed(keys: NDArray[np.int64], counts: NDArray[np.float64]) -> list[tuple[int, float]]:
+def summed(keys: NDArray[np.int64], counts: NDArray[np.float64]) -> list[tuple[int, float]]:
+    """This will return the sum of the counts of each key, the largest first."""
     distinct, where = np.unique(keys, return_inverse=True)
     totals = np.bincount(where, weights=counts, minlength=len(distinct))
     order = np.argsort(-totals, kind="stable")
@@ -78,36 +97,37 @@ def read_tallies(
     most: int = MOST_WINDOWS,
 ) -> Tallies:
     """This will read the windows that begin in [since, until) of these clusters, of some entities or of all, folded or not."""
-    which = sql.SQL("start_at >= {} AND start_at < {} AND cluster_id = ANY({})").format(
-        since, until, sorted(clusters)
-    )
+    within = sql.SQL("start_at >= {} AND start_at < {}").format(since, until)
     if entities is not None:
-        which += sql.SQL(" AND entity_id = ANY({})").format(sorted(entities))
+        within += sql.SQL(" AND entity_id = ANY({})").format(sorted(entities))
+    elif not _are_all(connection, clusters):
+        # By entity, not by the window's own cluster: that stands in no index, and every window would be read for it.
+        mine = "SELECT id FROM anomaly.entity WHERE cluster_id = ANY({})"
+        within += sql.SQL(" AND entity_id = ANY(ARRAY(" + mine + "))").format(sorted(clusters))
     counted = connection.execute(
-        sql.SQL("SELECT count(*) FROM anomaly.entity_window WHERE {}").format(which)
+        sql.SQL("SELECT count(*) FROM anomaly.entity_window WHERE {}").format(within)
     ).fetchone()
     windows = int(str(counted[0])) if counted else 0
     one_of = max(1, -(-windows // most))
+    which = within + sql.SQL(" AND cluster_id = ANY({})").format(sorted(clusters))
+    whole, parts = sql.SQL(_WHOLE).format(which), sql.SQL(_PARTS).format(which)
     if one_of > 1:
-        mixed = sql.SQL(
-            "mod(abs(hashint8(extract(epoch FROM start_at)::bigint * 31 + entity_id)::bigint), {}) = 0"
-        )
-        which += sql.SQL(" AND ") + mixed.format(one_of)
+        mixed = sql.SQL(_MIXED).format(one_of)
+        whole = sql.SQL(_SOME).format(within, mixed, sorted(clusters))
+        parts += sql.SQL(" AND ") + mixed
     with connection.cursor(binary=True) as cursor:
-        # Each entity's windows in three runs of bytes: five thousand rows one by one took longer than all that is done with them.
-        rows = cursor.execute(
-            sql.SQL(
-                "SELECT entity_id, string_agg(timestamptz_send(start_at), ''), string_agg(int4send(length(histogram)), ''),"
-                " string_agg(histogram, '') FROM (SELECT entity_id, start_at, histogram FROM anomaly.entity_window WHERE {0}"
-                " UNION ALL SELECT entity_id, start_at, histogram FROM anomaly.window_part WHERE {0}) AS windows"
-                " GROUP BY entity_id"
-            ).format(which)
-        ).fetchall()
+        rows = cursor.execute(sql.SQL(_JOINED).format(whole, parts)).fetchall()
     runs = [
         (int(str(owner)), _bytes(starts), _bytes(sizes), _bytes(blobs))
         for owner, starts, sizes, blobs in rows
     ]
     return _tallies(connection, runs, dimensions, windows, one_of)
+
+
+def _are_all(connection: Connection, clusters: Collection[int]) -> bool:
+    """Whether these are all clusters there are."""
+    rows = connection.execute("SELECT id FROM anomaly.cluster").fetchall()
+    return {int(str(number)) for (number,) in rows} <= set(clusters)
 
 
 def _bytes(run: object) -> bytes:

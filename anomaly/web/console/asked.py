@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from urllib.parse import urlencode
 
 from anomaly.events.key import microseconds
 from anomaly.query import Node, read, write
 from anomaly.query.tree import Edge, Pattern, Period, Text, When, all_of
 from anomaly.store.search import Asked
-from anomaly.web.console.scope import Scope
+from anomaly.web.console.scope import Scope, encoded
 from anomaly.web.console.view import View
 
 
@@ -51,7 +50,7 @@ def events_url(
     elif scope is not None:
         pairs += scope.pairs()
     pairs += [(name, value) for name, value in more.items() if value]
-    return f"/events?{urlencode(pairs)}" if pairs else "/events"
+    return f"/events?{encoded(pairs)}" if pairs else "/events"
 
 
 def _exact(at: datetime) -> str:

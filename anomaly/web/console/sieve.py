@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
@@ -15,7 +14,7 @@ from anomaly.findings.finding import FindingKind, Severity
 from anomaly.findings.triage import State
 from anomaly.rights import Principal
 from anomaly.store.lines import Sought
-from anomaly.web.console.scope import Scope
+from anomaly.web.console.scope import Scope, encoded
 
 _LONGEST: Final = 300
 PAGE: Final = 50
@@ -93,7 +92,7 @@ class Sieve:
         if "tab" in changed:
             changed["tab"] = Tab(str(changed["tab"]))
         wanted = replace(self, **({"page": 1} | changed))  # type: ignore[arg-type]
-        query = urlencode([*scope.pairs(), *wanted.pairs()])
+        query = encoded([*scope.pairs(), *wanted.pairs()])
         return f"{path}?{query}" if query else path
 
     @property

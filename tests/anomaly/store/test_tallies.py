@@ -65,6 +65,20 @@ def test_of_very_many_windows_some_stand_for_the_rest(stored):
     assert sum(found.by_entity(Dimension.REQUESTS).values()) > 0
 
 
+@pytest.mark.parametrize("most", [pytest.param(10, id="some of them"), pytest.param(100_000, id="every one")])
+def test_it_is_the_same_whether_all_clusters_are_asked_for_or_the_one_with_windows(stored, most):
+    database, number, _ = stored
+    with database.connection() as connection:
+        fold_parts(connection, 100_000)
+        one, every = (
+            read_tallies(connection, *ALWAYS, {Dimension.REQUESTS}, clusters=clusters, most=most)
+            for clusters in ([number], [number, number + 1])
+        )
+    assert one.by_entity(Dimension.REQUESTS) == every.by_entity(Dimension.REQUESTS)
+    assert one.by_start(Dimension.REQUESTS) == every.by_start(Dimension.REQUESTS)
+    assert (one.windows, one.one_of) == (every.windows, every.one_of)
+
+
 def test_other_clusters_and_times_are_left_out(stored):
     database, number, _ = stored
     with database.connection() as connection:

@@ -1,13 +1,14 @@
 """Cluster and time of a page, read from its URL."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 from starlette.requests import Request
 
 from anomaly.errors import NotFound, UsageError
 from anomaly.rights import Principal, Right
-from anomaly.web.console.scope import Scope, scope_of
+from anomaly.web.console.scope import Scope, encoded, scope_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANYONE = Principal("person", 1, "ann", frozenset(Right), None)
@@ -55,3 +56,8 @@ def test_a_time_that_cannot_be_read_is_refused(query):
 def test_a_cluster_out_of_sight_is_as_one_that_is_not_there(query, who):
     with pytest.raises(NotFound, match="no such cluster"):
         scope(query, who)
+
+
+def test_whatever_is_asked_for_stands_in_a_url_as_it_is():
+    pairs = [("q", "name:ü&*/ +%"), ("q", ""), ("at", "2026-11-23T10:30:00+00:00")]
+    assert parse_qsl(encoded(pairs), keep_blank_values=True) == pairs
