@@ -105,14 +105,14 @@ def columns(
     bars = []
     for place, (start, value) in enumerate(zip(starts, values, strict=True)):
         # Few are still seen: what happened once must not look like what never did.
-        high = max(value / top * height, 2.0) if value > 0 else 0.0
+        high = _round(max(value / top * height, 2.0)) if value > 0 else 0.0
         gap = min(1.5, each / 5)
         bars.append(
             Bar(
                 _round(place * each),
                 _round(height - high),
                 _round(each - gap),
-                _round(high),
+                high,
                 start,
                 start + length,
                 value,
