@@ -17,7 +17,6 @@ from anomaly.store.found import Found, chunks_of, rows, with_raw
 from anomaly.store.tables import event, evidence, finding
 from anomaly.windows.terms import Term, event_terms, shape_terms
 
-_CHUNKS_AT_ONCE: Final = 20
 _WINDOWS_AT_ONCE: Final = 16
 MOST_IN_WINDOW: Final = 20_000
 """Events of a window that are looked at."""
@@ -105,11 +104,10 @@ def _gather(
         )
         for at, key, chunk_id, ordinal in connection.execute(statement):
             within.setdefault((at.date(), chunk_id), []).append((ordinal, place, at, key))
-    places = sorted(within)
-    for first in range(0, len(places), _CHUNKS_AT_ONCE):
-        for day, number, raws in chunks_of(connection, places[first : first + _CHUNKS_AT_ONCE]):
-            for ordinal, place, at, key in within.pop((day, number)):
-                decoded = decode_lines(raws[ordinal].replace(b"\n", b" "))
-                for each, shape in zip(decoded.events, decoded.shapes, strict=True):
-                    if not asked[place].terms.isdisjoint((*shape_terms(shape), *event_terms(each, shape))):
-                        found[place].append((at, key))
+    wanted = {place: {ordinal for ordinal, *_ in events} for place, events in within.items()}
+    for day, number, raws in chunks_of(connection, wanted):
+        for ordinal, place, at, key in within.pop((day, number)):
+            decoded = decode_lines(raws[ordinal].replace(b"\n", b" "))
+            for each, shape in zip(decoded.events, decoded.shapes, strict=True):
+                if not asked[place].terms.isdisjoint((*shape_terms(shape), *event_terms(each, shape))):
+                    found[place].append((at, key))

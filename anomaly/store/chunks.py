@@ -7,8 +7,9 @@ that was a duplicate has length 0, so that ordinals stay what they were.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import numpy as np
 import zstandard
 
 MAX_CHUNK_BYTES = 1 << 30
@@ -34,3 +35,29 @@ def unpack_chunk(data: bytes) -> list[bytes]:
         raws.append(plain[at : at + length])
         at += length
     return raws
+
+
+def pick_events(data: bytes, ordinals: Collection[int]) -> dict[int, bytes]:
+    """This will return the raw events at some places of a chunk, by place; what lies behind the last of them is not even unpacked.
+
+    Raises ValueError when it is not a chunk, or has no such place.
+    """
+    if not ordinals:
+        return {}
+    reader = zstandard.ZstdDecompressor().stream_reader(data)
+    try:
+        (count,) = struct.unpack("<I", _exactly(reader, 4))
+        if max(ordinals) >= count:
+            raise ValueError(f"it has {count} events, none at place {max(ordinals)}")
+        ends = np.cumsum(np.frombuffer(_exactly(reader, 4 * count), "<u4"), dtype=np.int64)
+        plain = _exactly(reader, int(ends[max(ordinals)]))
+    except (zstandard.ZstdError, ValueError) as error:
+        raise ValueError(f"a chunk of raw events cannot be read: {error}") from error
+    return {one: plain[ends[one - 1] if one else 0 : ends[one]] for one in ordinals}
+
+
+def _exactly(reader: zstandard.ZstdDecompressionReader, size: int) -> bytes:
+    found = reader.read(size) if size <= MAX_CHUNK_BYTES else b""
+    if len(found) < size:
+        raise ValueError(f"{size} bytes are not there")
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, select, tuple_
 from anomaly.events.decode import decode_lines
 from anomaly.events.event import Event
 from anomaly.store.batch import ALLOWED, LEVELS, STAGES
-from anomaly.store.chunks import unpack_chunk
+from anomaly.store.chunks import pick_events
 from anomaly.store.tables import chunk, cluster, entity, event, term
 
 _AT_ONCE: Final = 2_000
@@ -150,21 +150,20 @@ def raws_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[bytes]:
     wanted: dict[tuple[date, int], set[int]] = {}
     for row in rows:
         wanted.setdefault((row.received_at.date(), row.chunk_id), set()).add(row.ordinal)
-    places = sorted(wanted)
     found: dict[tuple[date, int, int], bytes] = {}
-    for start in range(0, len(places), _CHUNKS_AT_ONCE):
-        part = places[start : start + _CHUNKS_AT_ONCE]
-        for day, number, raws in chunks_of(connection, part):
-            found |= {(day, number, ordinal): raws[ordinal] for ordinal in wanted[day, number]}
+    for day, number, raws in chunks_of(connection, wanted):
+        found |= {(day, number, ordinal): raw for ordinal, raw in raws.items()}
     return [found[row.received_at.date(), row.chunk_id, row.ordinal] for row in rows]
 
 
 def chunks_of(
-    connection: Connection, places: Sequence[tuple[date, int]]
-) -> Iterator[tuple[date, int, list[bytes]]]:
-    """This will yield day, number and raw events of each of these chunks, unpacked one at a time."""
-    statement = select(chunk.c.day, chunk.c.id, chunk.c.data).where(
-        tuple_(chunk.c.day, chunk.c.id).in_(list(places))
-    )
-    for day, number, data in connection.execute(statement):
-        yield day, number, unpack_chunk(bytes(data))
+    connection: Connection, wanted: Mapping[tuple[date, int], Collection[int]]
+) -> Iterator[tuple[date, int, dict[int, bytes]]]:
+    """This will yield day, number and the raw events wanted, by their ordinals, of each of these chunks, unpacked one at a time."""
+    places = sorted(wanted)
+    for start in range(0, len(places), _CHUNKS_AT_ONCE):
+        statement = select(chunk.c.day, chunk.c.id, chunk.c.data).where(
+            tuple_(chunk.c.day, chunk.c.id).in_(places[start : start + _CHUNKS_AT_ONCE])
+        )
+        for day, number, data in connection.execute(statement):
+            yield day, number, pick_events(bytes(data), wanted[day, number])
