@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -98,24 +99,42 @@ def lines_of(connection: Connection, ids: Iterable[UUID]) -> list[Line]:
 def related(connection: Connection, one: Line, around: timedelta, most: int = 5) -> dict[str, list[Line]]:
     """This will return findings that may belong to one: of the same entity, of the same technique by others, and by others at the
     same time in the same cluster; the gravest `most` of each, the one itself left out."""
-    same_cluster = cluster.c.name == one.cluster
-    mine = and_(same_cluster, entity.c.username == one.entity)
-    others = and_(same_cluster, entity.c.username != one.entity)
+    ours = select(cluster.c.id).where(cluster.c.name == one.cluster).scalar_subquery()
+    named = (entity.c.cluster_id == ours, entity.c.username == one.entity)
+    whose = select(entity.c.id).where(*named).scalar_subquery()
+    mine = finding.c.entity_id == whose
+    others = and_(finding.c.cluster_id == ours, finding.c.entity_id != whose)
     near = and_(finding.c.end_at >= one.start - around, finding.c.start_at <= one.end + around)
-    ways: dict[str, list[ColumnElement[bool]]] = {
-        "entity": [mine],
-        "technique": [others, finding.c.attack.overlap(list(one.attack))],
-        "time": [others, near],
+    nearest = func.abs(extract("epoch", finding.c.start_at - one.start))
+    gravest = (finding.c.severity.desc(), nearest)
+    ways: dict[str, tuple[ColumnElement[bool], tuple[ColumnElement[Any], ...]]] = {
+        "entity": (mine, (nearest,)),
+        "technique": (and_(others, finding.c.attack.overlap(list(one.attack))), gravest),
+        "time": (and_(others, near), gravest),
     }
-    found: dict[str, list[Line]] = {}
-    for way, conditions_of_way in ways.items():
-        if way == "technique" and not one.attack:
-            found[way] = []
-            continue
-        nearest = func.abs(extract("epoch", finding.c.start_at - one.start))
-        order = [nearest] if way == "entity" else [finding.c.severity.desc(), nearest]
-        statement = _lines().where(*conditions_of_way, finding.c.id != one.id).order_by(*order).limit(most)
-        found[way] = [_line(row) for row in connection.execute(statement)]
+    if not one.attack:
+        del ways["technique"]
+    # Which ones, by themselves: thousands share a technique, and what a line shows would be looked up and sorted along for each.
+    chosen = [
+        select(
+            select(literal(way).label("way"), finding.c.id)
+            .where(asked, finding.c.id != one.id)
+            .order_by(*order)
+            .limit(most)
+            .subquery(way)
+        )
+        for way, (asked, order) in ways.items()
+    ]
+    listed = connection.execute(union_all(*chosen)).all()
+    lines = {line.id: line for line in lines_of(connection, {number for _, number in listed})}
+    found: dict[str, list[Line]] = {"entity": [], "technique": [], "time": []}
+    for way, number in listed:
+        if number in lines:
+            found[way].append(lines[number])
+    for way, those in found.items():
+        those.sort(
+            key=lambda each: (0 if way == "entity" else -each.severity.rank, abs(each.start - one.start))
+        )
     return found
 
 
