@@ -52,9 +52,11 @@ class Desk:
         from anomaly.web.console.language import LANGUAGES
         from anomaly.web.console.templates import compile_all
 
-        assert self.wanted
+        # What every page needs before what the doctor does: the latter computes for a second, and whoever comes first would have
+        # waited behind it.
         for language in LANGUAGES:
             compile_all(language)
+        assert self.wanted
 
     @cached_property
     def appraiser(self) -> Appraiser:
