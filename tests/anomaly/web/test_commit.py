@@ -160,6 +160,26 @@ def test_a_writer_that_is_held_up_does_not_hold_up_the_others(database, cluster)
     other.close()
 
 
+def test_a_long_queue_alone_does_not_bring_the_reserve_in(database, cluster, monkeypatch):
+    monkeypatch.setattr("anomaly.web.commit.HELD_UP_SECONDS", 0.4)
+    monkeypatch.setattr("anomaly.web.commit.GROUP_EVENTS", 1)
+    wrote = []
+
+    class Slow(Writer):
+        def write(self, *given, **named):
+            wrote.append(threading.current_thread().name)
+            threading.Event().wait(0.1)
+            return super().write(*given, **named)
+
+    commit = GroupCommit(
+        lambda: Slow(database.dedicated, pack(), 3_600_000_000), Limits(1 << 20, 200), writers=2
+    )
+    # The last of them waits three times as long as a writer may be held up.
+    assert keep(commit, *[(cluster, batch(1)) for _ in range(12)]) == [Receipt(1, 0, 0, 0)] * 12
+    commit.close(10)
+    assert set(wrote) == {"writer-0"}
+
+
 def test_what_was_taken_is_finished_when_closing_and_nothing_more_is_taken(commit, cluster):
     async def closing():
         waiting = [commit.submit(cluster, body(batch(10))) for _ in range(3)]
