@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, func
+from sqlalchemy import Connection
 
 from anomaly.events.key import EPOCH
 from anomaly.store.conditions import bounds
 from anomaly.store.search import Asked, Walk
-from anomaly.store.tables import event
 
 _WIDTHS: Final = tuple(
     timedelta(seconds=seconds)
@@ -66,7 +65,6 @@ def histogram(connection: Connection, query: Asked, buckets: int = 60) -> Histog
     since = EPOCH + (first - EPOCH) // width * width
     number = -((since - end) // width)
     counts = [0] * number
-    bucket = func.date_bin(width, event.c.received_at, since)
-    for start, events in walk.by_bucket(bucket, max(first, since), end):
+    for start, events in walk.by_bucket(width, since, max(first, since), end):
         counts[(start - since) // width] += int(events)
     return Histogram(since, since + number * width, width, tuple(counts), not walk.deep)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, func, select, text, true, tuple_
+from sqlalchemy import Connection, Row, and_, false, func, select, text, true, tuple_, union_all
 
 from anomaly.errors import UsageError
 from anomaly.events.decode import decode_lines
@@ -199,10 +199,16 @@ class Walk:
         statement = statement.where(self.condition, self._mine(), *_within(within.since, within.until))
         return int(self.connection.execute(statement).scalar_one())
 
-    def by_bucket(self, bucket: Any, since: datetime, until: datetime) -> Sequence[Row[Any]]:
-        """This will count the rows that may answer by an expression over them, within [since, until)."""
-        statement = select(bucket.label("bucket"), func.count().label("events")).select_from(event)
-        statement = statement.where(self.condition, self._mine(), *_within(since, until)).group_by(bucket)
+    def by_bucket(
+        self, width: timedelta, origin: datetime, since: datetime, until: datetime
+    ) -> Sequence[Row[Any]]:
+        """This will count the rows that may answer within [since, until), by buckets of a width counted from an origin."""
+        those = select(event.c.received_at).where(self.condition, self._mine(), *_within(since, until))
+        # Taken together with nothing, which is dropped again: of the times of one table PostgreSQL knows that nearly every one is
+        # another, takes it that there are as many buckets, and then counts with one process instead of all.
+        times = union_all(those, select(event.c.received_at).where(false())).subquery()
+        bucket = func.date_bin(width, times.c.received_at, origin)
+        statement = select(bucket.label("bucket"), func.count().label("events")).group_by(bucket)
         return self.connection.execute(statement).all()
 
     def judged(self, walked: Iterator[Row[Any]]) -> Iterator[tuple[Row[Any], bytes, bool]]:
