@@ -31,7 +31,7 @@ from anomaly.web.problem import ComeBack
 
 log = logging.getLogger(__name__)
 
-GROUP_EVENTS: Final = 8_000
+GROUP_EVENTS: Final = 14_000
 GROUP_BYTES: Final = 32 << 20
 PIECE_EVENTS: Final = 20_000
 """Events of one chunk: their places in it must fit 16 bits."""
