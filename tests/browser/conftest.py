@@ -6,6 +6,7 @@ except where CI is set: there it must be installed (`.ci/run` does that).
 
 import os
 import shutil
+import time
 from datetime import timedelta
 from itertools import count
 
@@ -34,6 +35,9 @@ FLAGS = [
 ]
 WEEK = Lifetime(timedelta(days=7), timedelta(days=7))
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+BEAT = "new Promise((done) => requestAnimationFrame(() => setTimeout(() => requestIdleCallback(done, { timeout: 500 }), 30)))"
+"""A frame drawn, longer than the 20 ms for which htmx lets what came settle, and nothing left to do."""
+PATIENCE = 20
 _NUMBERS = count(1)
 
 
@@ -125,11 +129,15 @@ class Visit:
             "document.addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`))"
         )
         self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(1000 * PATIENCE)
         self.page.on("console", lambda message: self._note(message.type, message.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._outside)
         self.page.on("response", self._broken)
+        self._under_way = set()
+        self.page.on("request", lambda request: self._under_way.add(request))
+        self.page.on("requestfinished", lambda request: self._under_way.discard(request))
+        self.page.on("requestfailed", lambda request: self._under_way.discard(request))
 
     def _note(self, kind, text):
         # A refusal that the page itself speaks of is in the browser's log whatever we do.
@@ -146,9 +154,20 @@ class Visit:
 
     def open(self, path):
         """Go to a path and wait until its scripts run."""
+        self._under_way.clear()
         self.page.goto(self.console.url + path)
         self.page.wait_for_selector("html.scripted")
         return self.page
+
+    def settle(self):
+        """Wait until all that was asked is answered and what followed from it is done. Like `networkidle`, which takes half a second
+        of silence: the scripts begin all they ever ask by themselves at once, or after a second and more."""
+        end = time.monotonic() + PATIENCE
+        quiet = 0
+        while quiet < 2:
+            self.page.evaluate(BEAT)
+            quiet = 0 if self._under_way else quiet + 1
+            assert time.monotonic() < end, f"never answered: {[one.url for one in self._under_way]}"
 
     def keys(self, *keys):
         """Press keys, one after the other."""

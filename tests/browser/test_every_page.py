@@ -128,7 +128,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(console, visit, 
     seen = visit(console.person("boss", Role.ADMIN), theme=theme, width=width)
     for path in [one for several in addresses.values() for one in several]:
         page = seen.open(path)
-        page.wait_for_load_state("networkidle")
+        seen.settle()
         assert seen.violations() == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 

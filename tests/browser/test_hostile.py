@@ -105,12 +105,12 @@ def test_hostile_text_stays_text_on_every_page_that_shows_it(console, visit, att
     seen.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     for path in attacked[1]:
         page = seen.open(path)
-        page.wait_for_load_state("networkidle")
+        seen.settle()
         for fold in page.locator("main details:not(.pick):not(.drop) > summary").all()[:12]:
             fold.click()
         for opener in page.locator("[data-row] [data-open]").all()[:4]:
             opener.click()
-        page.wait_for_load_state("networkidle")
+        seen.settle()
         assert made_of_it(page) == [], path
         text = page.locator("main").inner_text()
         assert "1337" not in text.replace("7*191", ""), path
