@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 LONGEST: Final = 512
 _EARLIEST_YEAR, _LATEST_YEAR = 1970, 2260
@@ -20,6 +20,19 @@ def _storable(text: str) -> str:
     except UnicodeEncodeError:
         raise ValueError("half a character is not taken") from None
     return text
+
+
+def _written(at: object) -> object:
+    """A number is no time: whether seconds or thousandths were meant, nobody could see from the answer."""
+    if isinstance(at, int | float):
+        raise ValueError("a time is written out, as in 2026-11-23T10:30:00Z")
+    if isinstance(at, str):
+        try:
+            float(at)
+        except ValueError:
+            return at
+        raise ValueError("a time is written out, as in 2026-11-23T10:30:00Z")
+    return at
 
 
 def _aware(at: datetime) -> datetime:
@@ -37,7 +50,7 @@ Words = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST), Afte
 Note = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_storable)]
 Document = Annotated[str, StringConstraints(max_length=1 << 20), AfterValidator(_storable)]
 """A file as text: a policy, rules."""
-Moment = Annotated[datetime, AfterValidator(_aware)]
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
 
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows of a page.")]

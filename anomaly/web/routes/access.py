@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime
 from typing_extensions import TypedDict
 
 from anomaly.payloads.access import EntryPayload, entry_payload
@@ -13,6 +12,7 @@ from anomaly.rights import Principal, Right
 from anomaly.store.access_log import Asked, list_entries
 from anomaly.web.access import need
 from anomaly.web.app import shared_of
+from anomaly.web.fields import Since, Until
 from anomaly.web.openapi import problems
 
 router = APIRouter(prefix="/v1/access", tags=["access"], responses=problems())
@@ -30,8 +30,8 @@ class EntriesPayload(TypedDict):
 def entries(
     request: Request,
     who: Admin,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Since = None,
+    until: Until = None,
     name: Annotated[str | None, Query(max_length=200)] = None,
     cluster: Annotated[str | None, Query(max_length=63)] = None,
     changes: bool = False,

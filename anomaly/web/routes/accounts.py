@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy import Connection
 
 from anomaly.accounts import disable, invite, new_link
@@ -42,7 +42,7 @@ class Changed(BaseModel):
 
     role: Role | None = None
     clusters: Names | None = None
-    disabled: bool | None = None
+    disabled: StrictBool | None = None
 
 
 @router.get("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from anomaly.payloads.access import (
     NewTokenPayload,
@@ -18,6 +18,7 @@ from anomaly.store.tokens import make, one_token, revoke_token
 from anomaly.web.access import need
 from anomaly.web.app import shared_of
 from anomaly.web.clock import clock
+from anomaly.web.fields import Moment
 from anomaly.web.grants import grant_of, token_for, tokens_for
 from anomaly.web.openapi import problems
 
@@ -33,7 +34,7 @@ class Wanted(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Right], Field(min_length=1, max_length=5)]
     clusters: Annotated[list[str], Field(min_length=1, max_length=1000)] | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 @router.get("")

@@ -244,3 +244,15 @@ def test_a_body_that_is_too_long_is_refused(ask):
 def test_a_path_says_which_methods_it_takes(ask):
     assert ask("DELETE", "/suppressions")[0] == 405
     assert ask.headers["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("moment", ["0.5", "1764000000", "nan", "2026-11-23T10:30:00", "true"])
+@pytest.mark.parametrize("path", ["/access", "/findings"])
+def test_a_time_is_written_out_with_its_zone(ask, path, moment):
+    assert ask("GET", f"{path}?until={moment}")[0] == 422
+    assert ask("GET", f"{path}?until=2026-11-23T10:30:00Z")[0] == 200
+
+
+def test_what_is_true_or_false_is_no_number(ask):
+    assert ask("PATCH", "/accounts/nobody", {"disabled": 0})[0] == 422
+    assert ask("PATCH", "/accounts/nobody", {"disabled": False})[0] == 404

@@ -21,6 +21,12 @@ schema = schemathesis.openapi.from_dict(DOCUMENT)
 # Thousands of requests at the edges of every parameter: minutes, so only where more is asked for.
 schema.config.phases.coverage.enabled = "HYPOTHESIS_EXAMPLES" in os.environ
 
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    return b"\n".join(json.dumps(one).encode() for one in (value if isinstance(value, list) else [value]))
+
+
 UNASKED = {
     "positive_data_acceptance",
     "missing_required_header",
