@@ -22,7 +22,7 @@ from anomaly.rules.correlation import Correlation, Kind, Match
 from anomaly.rules.words import printable
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-_KEPT: Final = 50
+_KEPT: Final = 100
 """Matches of one group that are kept from each end of a cell of time, at the least."""
 _REMEMBERED: Final = 4_096
 _WORDS: Final = {"gte": "at least", "gt": "more than", "lte": "at most", "lt": "less than", "eq": "exactly"}
@@ -66,7 +66,7 @@ def spare(correlation: Correlation, matches: Collection[Match], times: Sequence[
     """This will return those of the matches of one group that need not be kept once `told` has heard them: a flood's inside.
 
     `matches` must hold all that is kept between the bounds of `to_read`; only cells of time with one of `times` are thinned. A
-    cell is no longer than the timespan and lies in one bucket. From each are kept its first and last matches (at least 50 each
+    cell is no longer than the timespan and lies in one bucket. From each are kept its first and last matches (at least 100 each
     way, and more than the correlation asks for), and of everything counted the first and the last, as many again.
 
     Exact in spite of it, whatever comes in what order: whether there is a finding for a group and bucket; for counts of events

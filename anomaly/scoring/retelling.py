@@ -17,8 +17,6 @@ AGAIN_SECONDS: Final = 30.0
 NEW_AT_ONCE: Final = 16
 AGAIN_AT_ONCE: Final = 1
 """A busy window is told again with twenty thousand events: seconds, in which nothing new is looked for."""
-AGAIN_PAUSE_SECONDS: Final = 4.0
-"""Between two windows that are told again while there is news: every other look is for the news alone."""
 CHECKED_AT_ONCE: Final = 16
 """Windows told lately of which it is looked at once whether they became another story: each costs an explanation."""
 _MOST: Final = 20_000
@@ -32,7 +30,6 @@ class Retelling:
     def __init__(self) -> None:
         self._told: dict[Window, tuple[float, str, str]] = {}
         self._checked: dict[Window, float] = {}
-        self._again_from = float("-inf")
 
     def worth(self, windows: Sequence[Window], now: float) -> list[int]:
         """This will return which of the windows over the line are to be explained for `choose`, as places in their order: no more
@@ -47,7 +44,7 @@ class Retelling:
                 (again if now - said[0] >= AGAIN_SECONDS else lately).append(place)
         again.sort(key=lambda place: self._told[windows[place]][0])
         lately.sort(key=lambda place: self._checked.get(windows[place], 0.0))
-        chosen = new[:NEW_AT_ONCE] + again[: self._room(now, bool(new))] + lately[:CHECKED_AT_ONCE]
+        chosen = new[:NEW_AT_ONCE] + again[:AGAIN_AT_ONCE] + lately[:CHECKED_AT_ONCE]
         if len(self._checked) >= _MOST:
             self._checked = {}
         self._checked |= {windows[place]: now for place in chosen}
@@ -67,19 +64,12 @@ class Retelling:
                 again.append(one)
         again.sort(key=lambda one: self._told[_window(one)][0])
         first = [*new, *other][:NEW_AT_ONCE]
-        again = again[: self._room(now, bool(first))]
-        if again:
-            self._again_from = now + AGAIN_PAUSE_SECONDS
-        chosen = [(one, True) for one in first] + [(one, False) for one in again]
+        chosen = [(one, True) for one in first] + [(one, False) for one in again[:AGAIN_AT_ONCE]]
         if len(self._told) >= _MOST:
             self._told = {key: said for key, said in self._told.items() if now - said[0] < 4 * AGAIN_SECONDS}
         for one, _ in chosen:
             self._told[_window(one)] = now, *_story(one)
         return chosen
-
-    def _room(self, now: float, news: bool) -> int:
-        """How many windows may be told again at this look; as many as ever where there is no news to wait for them."""
-        return AGAIN_AT_ONCE if not news or now >= self._again_from else 0
 
 
 def _window(one: Deviation) -> Window:

@@ -1,13 +1,6 @@
 from types import SimpleNamespace
 
-from anomaly.scoring.retelling import (
-    AGAIN_AT_ONCE,
-    AGAIN_PAUSE_SECONDS,
-    AGAIN_SECONDS,
-    CHECKED_AT_ONCE,
-    NEW_AT_ONCE,
-    Retelling,
-)
+from anomaly.scoring.retelling import AGAIN_AT_ONCE, AGAIN_SECONDS, CHECKED_AT_ONCE, NEW_AT_ONCE, Retelling
 
 
 def one(entity=1, start=0, name="secrets_enumerated", severity="high"):
@@ -53,20 +46,6 @@ def test_all_of_a_flood_are_told_in_turn():
         for each, _ in lately.choose(flood, 100.0 + at * 0.1)
     }
     assert again == told
-
-
-def test_while_there_is_news_every_other_look_is_for_it_alone():
-    lately = Retelling()
-    flood = [one(entity=number) for number in range(NEW_AT_ONCE)]
-    lately.choose(flood, 0.0)
-
-    def again(now, *news):
-        return [first for _, first in lately.choose([*news, *flood], now)].count(False)
-
-    assert again(AGAIN_SECONDS, one(entity=1_000)) == AGAIN_AT_ONCE
-    assert again(AGAIN_SECONDS + 1, one(entity=1_001)) == 0
-    assert again(AGAIN_SECONDS + AGAIN_PAUSE_SECONDS, one(entity=1_002)) == AGAIN_AT_ONCE
-    assert again(AGAIN_SECONDS + AGAIN_PAUSE_SECONDS + 0.1) == AGAIN_AT_ONCE
 
 
 def explained(lately, flood, now):
