@@ -195,10 +195,6 @@ class Levels:
         self._right = np.empty(self.trees, dtype=np.bool_)
         self._depth = np.empty(self.trees)
 
-    def lengths(self, expected: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """This will give the mean path length below each node, level by level: `FlatTrees.expected` as a walk meets it."""
-        return [expected.take(nodes) for nodes in self.node]
-
     def walk(self, row: NDArray[np.float32]) -> float:
         """This will give the summed depth of one float32 row over all trees."""
         self.descend(row)

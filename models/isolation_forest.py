@@ -58,8 +58,8 @@ class IsolationForest:
 
     @cached_property
     def lengths(self) -> list[NDArray[np.float64]]:
-        """The mean path length below each node of `levels`."""
-        return self.levels.lengths(self.trees.expected)
+        """The mean path length below each node of `levels`, level by level: `FlatTrees.expected` as a walk meets it."""
+        return [self.trees.expected.take(nodes) for nodes in self.levels.node]
 
     @cached_property
     def usual_depth(self) -> float:

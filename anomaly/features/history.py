@@ -118,11 +118,6 @@ class Past:
         code = int(self.kind[index])
         return KINDS[code] if code >= 0 else EntityKind.HUMAN
 
-    def peers_of(self, index: int) -> str:
-        """This will return the name of the peer group of window `index`'s entity, "" for a stranger."""
-        label = int(self.group[index])
-        return self.history.peers.names[label] if label >= 0 else ""
-
     @cached_property
     def fresh(self) -> Fresh:
         """The terms that each entity shows for the first time in its window."""

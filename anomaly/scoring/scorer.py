@@ -89,7 +89,7 @@ def _told(past: Past, row: NDArray[np.float32], context: Context) -> Deviation:
     values = dict(zip(context.model.layout.names, row.tolist(), strict=True))
     seen = sight(window, past, 0, shares, values)
     naming = name_of(seen)
-    peers = past.peers_of(0)
+    peers = context.history.peers.name_of(entity.id)
     return Deviation(
         entity=entity,
         start_us=int(window.start[0]),

@@ -38,7 +38,7 @@ PIECE_EVENTS: Final = 20_000
 
 WRITERS: Final = 2
 HELD_UP_SECONDS: Final = 1.5
-"""How long the first writer has been at one group when the reserve writer takes what waits; a full one takes it half a second."""
+"""How long the first writer has been at one group when the reserve writer takes what waits: about twice what a full one takes."""
 
 SOURCE: Final = "webhook"
 
