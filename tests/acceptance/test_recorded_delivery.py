@@ -47,9 +47,7 @@ async def replay(stub, deliveries):
 
 def stored_once(sender, stub, deliveries):
     """Everything was acknowledged, nothing is missing, nothing is there twice, and the windows count what is stored."""
-    assert {batch.outcome for batch in stub.batches} == {"acknowledged"}, [
-        batch.tries for batch in stub.batches
-    ]
+    assert [batch.tries for batch in stub.batches if batch.outcome != "acknowledged"] == []
     assert stub.tries() > len(stub.batches), "no body came twice"
     assert sender.kept() == sum(one["items"] for one in deliveries) == len(stub.acknowledged())
     assert sender.quarantined() == []

@@ -60,14 +60,15 @@ class Apiserver:
         self, addresses, path, token=None, *, tls=None, flags=None, pace=1.0, impatience=0.0, seed=0
     ):
         """`addresses` are (host, port) of replicas, one chosen for each new connection. `impatience` is the share of tries in
-        which the connection is lost after the body was sent: the answer is never read."""
+        which the connection is lost after the body was sent: the answer is never read. Which tries they are depends on the
+        seed, the batch and the number of the try alone: however the batches interleave, a seed loses the same ones."""
         self.addresses, self.path, self.token, self.tls = list(addresses), path, token, tls
         self.flags = flags or Flags()
         self.pace, self.impatience = pace, impatience
         self.batches: list[Batch] = []
         self.overflowed: list[str] = []
         self.retry_afters: list[str | None] = []
-        self._random = random.Random(seed)
+        self._seed, self._random = seed, random.Random(seed)
         self._buffer: deque[tuple[str, bytes]] = deque()
         self._more = asyncio.Event()
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
@@ -174,7 +175,7 @@ class Apiserver:
         for repeat in range(REPEATS + 1):
             # The time-out of a try is not paced: a loaded machine answers no sooner for it.
             try:
-                status, headers = await asyncio.wait_for(self._post(batch.body), TIMEOUT)
+                status, headers = await asyncio.wait_for(self._post(batch), TIMEOUT)
             except (OSError, EOFError, TimeoutError, ValueError, ssl.SSLError) as failure:
                 batch.tries.append(type(failure).__name__)
                 return False
@@ -192,14 +193,18 @@ class Apiserver:
             await asyncio.sleep(int(after) * self.pace)
         return False
 
-    async def _post(self, body):
+    def _loses(self, batch):
+        chance = random.Random(f"{self._seed} {batch.number} {len(batch.tries)}").random()
+        return chance < self.impatience
+
+    async def _post(self, batch):
         reader, writer = await self._connection()
         kept = False
         try:
-            writer.write(self._head(len(body)))
-            writer.write(body)
+            writer.write(self._head(len(batch.body)))
+            writer.write(batch.body)
             await writer.drain()
-            if self._random.random() < self.impatience:
+            if self._loses(batch):
                 await asyncio.sleep(self._random.random() * 0.05)
                 raise ConnectionAbortedError
             status, headers = await _answer(reader)
