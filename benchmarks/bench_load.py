@@ -240,6 +240,7 @@ def main() -> None:
             daemon=True,
         )
         sender.start()
+        theirs.close()  # so that a sender that dies ends the waiting for it
         try:
             with open_database(settings) as database:
                 assert ours.recv() == "ready"

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,8 +92,9 @@ class Loader(Apiserver):
         super().__init__(*given, **named)
         self._bodies, self._at = bodies, at
 
-    async def _post(self, number):
-        return await super()._post(self._bodies.render(number, self._at(number)))
+    async def _post(self, batch):
+        body = self._bodies.render(batch.number, self._at(batch.number))
+        return await super()._post(replace(batch, body=body))
 
     async def play(self, phase: Phase, told) -> None:
         """Send the bodies of a phase when they are due, and return once every one is acknowledged or given up."""
