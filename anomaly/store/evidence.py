@@ -45,16 +45,21 @@ ON CONFLICT (id) DO UPDATE SET
 )
 
 _TWINS: Final = """
-SELECT DISTINCT s.finding_id, s.us, v.audit_crc, v.entity_id, v.verb_id, v.resource_id, v.namespace_id, v.name_id
-FROM (SELECT DISTINCT n, us FROM unnest(%s::uuid[], %s::bigint[]) AS one (n, us)) AS s (finding_id, us)
-JOIN anomaly.evidence e
-  ON e.finding_id = s.finding_id AND e.received_at = to_timestamp(0) + s.us * interval '1 microsecond'
-JOIN anomaly.event v ON v.cluster_id = %s AND v.received_at = e.received_at AND v.event_key = e.event_key
-WHERE e.event_key <> ALL (%s::uuid[])
-  AND e.received_at BETWEEN to_timestamp(0) + %s * interval '1 microsecond' AND to_timestamp(0) + %s * interval '1 microsecond'
-  AND v.received_at BETWEEN to_timestamp(0) + %s * interval '1 microsecond' AND to_timestamp(0) + %s * interval '1 microsecond'
+WITH twin AS MATERIALIZED (
+  SELECT s.finding_id, s.us, e.received_at, e.event_key
+  FROM (SELECT DISTINCT n, us FROM unnest(%s::uuid[], %s::bigint[]) AS one (n, us)) AS s (finding_id, us)
+  JOIN anomaly.evidence e
+    ON e.finding_id = s.finding_id AND e.received_at = to_timestamp(0) + s.us * interval '1 microsecond'
+  WHERE e.event_key <> ALL (%s::uuid[])
+    AND e.received_at BETWEEN to_timestamp(0) + %s * interval '1 microsecond' AND to_timestamp(0) + %s * interval '1 microsecond')
+SELECT DISTINCT twin.finding_id, twin.us, v.audit_crc, v.entity_id, v.verb_id, v.resource_id, v.namespace_id, v.name_id
+FROM twin JOIN anomaly.event v
+  ON v.cluster_id = %s AND v.received_at = twin.received_at AND v.event_key = twin.event_key
+WHERE v.received_at BETWEEN to_timestamp(0) + %s * interval '1 microsecond' AND to_timestamp(0) + %s * interval '1 microsecond'
 """
-"""Evidence of the same moment in the same findings that this batch did not bring: perhaps another event of its requests."""
+"""Evidence of the same moment in the same findings that this batch did not bring: perhaps another event of its requests.
+
+There is nearly never any, so it is looked for before the events themselves, which one moment can have hundreds of."""
 
 
 def matches_of(batch: Batch, kept: NDArray[np.bool_]) -> Iterator[Match]:
@@ -149,7 +154,7 @@ def _count_once(cursor: psycopg.Cursor[tuple[object, ...]], batch: Batch, drafts
     times = [int(batch.received_us[index]) for _, index in asked]
     own = [UUID(bytes=batch.keys[index]) for _, index in asked]
     numbers, between = [number for number, _ in asked], [min(times), max(times)]
-    cursor.execute(_TWINS, [numbers, times, batch.cluster_id, own, *between, *between])
+    cursor.execute(_TWINS, [numbers, times, own, *between, batch.cluster_id, *between])
     before = {tuple(row) for row in cursor.fetchall()}
     if not before:
         return 0
