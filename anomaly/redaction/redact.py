@@ -6,6 +6,7 @@ its new bytes, so that everything derived from it (rules, windows, firsts, findi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,8 +49,11 @@ class Redactor:
         self._configmaps = configmaps
         self._held = HELD | {CONFIGMAPS} if configmaps else HELD
 
-    def redact(self, decoded: Decoded) -> Redacted:
-        """This will return the input without secrets. What holds none comes back as the same objects; `decoded` stays as it is."""
+    def redact(self, decoded: Decoded, suspects: Sequence[int] | None = None) -> Redacted:
+        """This will return the input without secrets. What holds none comes back as the same objects; `decoded` stays as it is.
+
+        `suspects` is what `suspicious_among` said of these very bytes, where it was asked already.
+        """
         if not self.enabled:
             return Redacted(decoded, received=decoded.rejects)
         held = self._held
@@ -58,7 +62,8 @@ class Redactor:
             for index, shape in enumerate(decoded.shapes)
             if shape.resource in held and shape.level != "Metadata"
         ]
-        hits = sorted({*suspicious_among(decoded.raws), *about})
+        suspects = suspicious_among(decoded.raws) if suspects is None else suspects
+        hits = sorted({*suspects, *about})
         if not hits and not decoded.rejects:
             return Redacted(decoded, received=decoded.rejects)
         return self._redact(decoded, hits)

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sigma.correlations import (
     CorrelationConditionAND,
@@ -50,9 +50,11 @@ class Kind(StrEnum):
     TEMPORAL_ORDERED = "temporal_ordered"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Match:
-    """One event that met a rule, as a correlation remembers it. `key` identifies the event; `value` is for value_count."""
+class Match(NamedTuple):
+    """One event that met a rule, as a correlation remembers it. `key` identifies the event; `value` is for value_count.
+
+    A tuple, because a flood makes many of them and looks each up several times.
+    """
 
     time: int
     key: str

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from anomaly.events.decode import Decoded, Reject
 from anomaly.events.event import Event
-from anomaly.events.key import event_key, microseconds_of
 from anomaly.events.shape import Shape
 from anomaly.redaction import Redactor, Tally
 from anomaly.rules.compile import Plan, RuleSet
 from anomaly.store.entities import Entities
+from anomaly.store.looked import Ints, Looked, look
 from anomaly.store.terms import Terms
 from anomaly.windows.dimension import NOVEL, Dimension
 from anomaly.windows.fold import Counted
@@ -37,8 +37,6 @@ FINAL: Final = 2
 MAX_MINUTES: Final = 24 * 60
 _REMEMBERED: Final = 40_000
 _REMEMBERED_CHARACTERS: Final = 48 << 20
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,15 +143,20 @@ class BatchMaker:
         self._characters = 0
 
     def make(
-        self, connection: psycopg.Connection[tuple[object, ...]], cluster_id: int, decoded: Decoded
+        self,
+        connection: psycopg.Connection[tuple[object, ...]],
+        cluster_id: int,
+        decoded: Decoded,
+        looked: Looked | None = None,
     ) -> Batch:
         """This will make the batch of these events without the secrets in them, giving numbers to texts never seen before
-        (committed on `connection`).
+        (committed on `connection`). `looked` is what `look` said of them, where that was asked already.
         """
         self._trim()
+        looked = look(decoded) if looked is None else looked
         # Keys are of what was sent: an event kept before redaction was switched on is the same event.
-        received, latency, keys = _times_and_keys(decoded)
-        redacted = self._redactor.redact(decoded)
+        received, latency, keys = looked.received_us, looked.latency_us, looked.keys
+        redacted = self._redactor.redact(decoded, looked.suspects)
         decoded = redacted.decoded
         if redacted.lost:
             received, latency = np.delete(received, redacted.lost), np.delete(latency, redacted.lost)
@@ -337,21 +340,3 @@ def _column_texts(shape: Shape) -> list[Term]:
         (Dimension.ADDRESS, shape.address),
         (Dimension.IMPERSONATED, shape.impersonated.username if shape.impersonated else ""),
     ]
-
-
-def _times_and_keys(decoded: Decoded) -> tuple[Ints, Ints, list[bytes]]:
-    moments = [
-        event.requestReceivedTimestamp or event.timestamp or event.stageTimestamp for event in decoded.events
-    ]
-    received = microseconds_of(moments)
-    stages = microseconds_of(
-        [event.stageTimestamp or moment for event, moment in zip(decoded.events, moments, strict=True)]
-    )
-    latency = np.clip(stages - received, 0, 2**31 - 1)
-    keys = [
-        event_key(event, shape.user.username, start, stage)
-        for event, shape, start, stage in zip(
-            decoded.events, decoded.shapes, received.tolist(), stages.tolist(), strict=True
-        )
-    ]
-    return received, latency, keys

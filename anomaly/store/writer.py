@@ -23,6 +23,7 @@ from anomaly.store.evidence import keep_matches, matches_of
 from anomaly.store.exceptions import cluster_names, load_exceptions
 from anomaly.store.firsts import Sightings
 from anomaly.store.intake import Sent, keep_account
+from anomaly.store.looked import Looked
 from anomaly.store.matches import keep_correlated, watched
 from anomaly.store.partitions import make_partitions
 from anomaly.store.quarantine import keep_rejects
@@ -59,6 +60,8 @@ class Arrival:
     sent: tuple[Sent, ...] = ()
     left: Left = NOTHING_LEFT
     """What a policy at our door left out of it, for the ledger."""
+    looked: Looked | None = None
+    """What `look` said of `decoded`, by whoever had the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,10 @@ class Writer:
 
     def _prepare(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Batch]:
         """Make the batches and the partitions they need; only days not met before are held against the clock."""
-        batches = [self._maker.make(connection, arrival.cluster_id, arrival.decoded) for arrival in arrivals]
+        batches = [
+            self._maker.make(connection, arrival.cluster_id, arrival.decoded, arrival.looked)
+            for arrival in arrivals
+        ]
         if set().union(*map(day_numbers, batches)) <= self._days:
             return batches
         believable = believable_now(connection)

@@ -5,7 +5,7 @@ and a single body never waits for company. Python runs one thread at a time, and
 way (measured: 34,000 events/s instead of 40,000); so the second one only steps in when the first is held up in one group, by a
 lock or a disk. A long queue is no reason: under a load that the first cannot master, two would master less.
 
-While the writer waits for PostgreSQL, another thread decodes what will be in the next group.
+While the writer waits for PostgreSQL, another thread reads what will be in the next group.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -28,8 +28,10 @@ from anomaly.events.decode import Decoded
 from anomaly.sources.webhook import Body, Limits, unwrap, whole
 from anomaly.store.door import NOTHING_LEFT, Left
 from anomaly.store.intake import Sent
+from anomaly.store.looked import Looked, joined, look
 from anomaly.store.writer import NOT_THE_INPUT, Arrival, Receipt, Writer
 from anomaly.web.problem import ComeBack
+from anomaly.web.shares import shares
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,14 @@ HELD_UP_SECONDS: Final = 1.5
 SOURCE: Final = "webhook"
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What can be said of a body without asking the database."""
+
+    decoded: Decoded
+    looked: Looked | None
+
+
 @dataclass(slots=True)
 class _Waiting:
     cluster_id: int
@@ -52,8 +62,8 @@ class _Waiting:
     since: float
     at_us: int
     answer: Future[Receipt] = field(default_factory=Future)
-    ahead: Future[Decoded] | None = None
-    """Set when it is decoded, or about to be, before a writer has taken it."""
+    ahead: Future[_Read] | None = None
+    """Set when it is read, or about to be, before a writer has taken it."""
 
 
 @dataclass(slots=True)
@@ -62,6 +72,7 @@ class _Member:
 
     waiting: _Waiting
     decoded: Decoded
+    looked: Looked | None = None
     left: Left = NOTHING_LEFT
     passed: bool = False
     """Whether it went by the policy at our door."""
@@ -91,7 +102,7 @@ class GroupCommit:
             threading.Thread(target=self._run, args=(number > 0,), name=f"writer-{number}", daemon=True)
             for number in range(writers)
         ]
-        self._threads.append(threading.Thread(target=self._look_ahead, name="decoder", daemon=True))
+        self._threads.append(threading.Thread(target=self._look_ahead, name="reader", daemon=True))
 
     def start(self) -> None:
         """This will start the threads."""
@@ -180,20 +191,20 @@ class GroupCommit:
         following: _Waiting | None = first
         while following is not None:
             ahead = following.ahead
-            decoded = ahead.result() if ahead is not None else self._decode(following.body)
-            members.append(_Member(following, decoded))
+            read = ahead.result() if ahead is not None else self._read(following.body)
+            members.append(_Member(following, read.decoded, read.looked))
             room -= following.body.size
-            events += len(decoded.events)
+            events += len(read.decoded.events)
             following = self._another(room) if events < GROUP_EVENTS else None
         return members
 
     def _look_ahead(self) -> None:
-        while (waiting := self._next_to_decode()) is not None:
+        while (waiting := self._next_to_read()) is not None:
             assert waiting.ahead is not None
-            waiting.ahead.set_result(self._decode(waiting.body))
+            waiting.ahead.set_result(self._read(waiting.body))
 
-    def _next_to_decode(self) -> _Waiting | None:
-        """The first that nobody decodes, of what would fit in one group; None at the end."""
+    def _next_to_read(self) -> _Waiting | None:
+        """The first that nobody reads, of what would fit in one group; None at the end."""
         with self._changed:
             while not self._closing:
                 if self._at_it_since is not None:
@@ -207,6 +218,15 @@ class GroupCommit:
                             return waiting
                 self._changed.wait()
             return None
+
+    def _read(self, body: Body) -> _Read:
+        decoded = self._decode(body)
+        try:
+            return _Read(decoded, look(decoded))
+        except Exception:
+            # Whoever writes it finds it again, and the body that it is in.
+            log.exception("events could not be looked at")
+            return _Read(decoded, None)
 
     def _decode(self, body: Body) -> Decoded:
         try:
@@ -245,7 +265,7 @@ class GroupCommit:
         log.error("a body could not be stored and goes to quarantine", exc_info=fault)
         first = str(fault).split("\n")[0]
         member.decoded = whole(member.waiting.body, f"storing failed: {type(fault).__name__}: {first}")
-        member.left = NOTHING_LEFT
+        member.looked, member.left = None, NOTHING_LEFT
         self._commit(pen, [member])
 
     def _give_up(self, members: list[_Member], fault: Exception) -> None:
@@ -279,9 +299,6 @@ def _write(writer: Writer, members: Sequence[_Member]) -> list[Receipt]:
     clusters: dict[int, list[int]] = {}
     for place, member in enumerate(members):
         clusters.setdefault(member.waiting.cluster_id, []).append(place)
-    merged = {
-        number: _merge([members[place].decoded for place in places]) for number, places in clusters.items()
-    }
     sent = {
         number: tuple(
             Sent(len(members[place].decoded.events), waiting.body.size, waiting.at_us)
@@ -295,9 +312,11 @@ def _write(writer: Writer, members: Sequence[_Member]) -> list[Receipt]:
         for number, places in clusters.items()
     }
     arrivals = [
-        Arrival(number, SOURCE, piece) if part else Arrival(number, SOURCE, piece, sent[number], left[number])
-        for number, decoded in merged.items()
-        for part, piece in enumerate(decoded.split(PIECE_EVENTS))
+        Arrival(number, SOURCE, piece, (), NOTHING_LEFT, looked)
+        if part
+        else Arrival(number, SOURCE, piece, sent[number], left[number], looked)
+        for number, places in clusters.items()
+        for part, (piece, looked) in enumerate(_pieces([members[place] for place in places]))
     ]
     totals: dict[int, Receipt] = {}
     for arrival, receipt in zip(arrivals, writer.write(arrivals), strict=True):
@@ -316,7 +335,19 @@ def _pass_the_door(pen: _Pen, members: Sequence[_Member]) -> None:
             pen.door.renew(pen.writer.ask)
             waiting = member.waiting
             passed = pen.door.pass_through(waiting.cluster_id, member.decoded, waiting.at_us)
+            if passed.decoded is not member.decoded:
+                member.looked = None
             member.decoded, member.left, member.passed = passed.decoded, passed.left, True
+
+
+def _pieces(members: Sequence[_Member]) -> Iterator[tuple[Decoded, Looked | None]]:
+    """All events of these bodies as few inputs of the writer, with what is known of each."""
+    decoded = _merge([member.decoded for member in members])
+    known = [member.looked for member in members if member.looked is not None]
+    if len(known) < len(members):
+        yield from ((piece, None) for piece in decoded.split(PIECE_EVENTS))
+    else:
+        yield from zip(decoded.split(PIECE_EVENTS), joined(known).split(PIECE_EVENTS), strict=True)
 
 
 def _merge(parts: Sequence[Decoded]) -> Decoded:
@@ -329,28 +360,3 @@ def _merge(parts: Sequence[Decoded]) -> Decoded:
         merged.raws += part.raws
         merged.rejects += part.rejects
     return merged
-
-
-def shares(total: Receipt, parts: Sequence[Decoded]) -> list[Receipt]:
-    """This will split the receipt of a transaction among the bodies in it; the shares always add up to the total.
-
-    Everything is exact for a body alone in its transaction. Of several, duplicates and what the writer itself put into
-    quarantine are counted for the last (a retry comes after what it repeats), matches in proportion to the events kept.
-    """
-    receipts = []
-    kept, duplicates, matches = total.kept, total.duplicates, total.matches
-    refused = total.quarantined - sum(len(part.rejects) for part in parts)
-    for part in reversed(parts):
-        events = len(part.events)
-        apart = min(refused, events)
-        double = min(duplicates, events - apart)
-        new = events - apart - double
-        matched = round(matches * new / kept) if kept else 0
-        receipts.append(Receipt(new, double, len(part.rejects) + apart, matched))
-        refused, duplicates, kept, matches = (
-            refused - apart,
-            duplicates - double,
-            kept - new,
-            matches - matched,
-        )
-    return receipts[::-1]

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from anomaly.events.decode import Decoded, Reject, decode_list
 from anomaly.rules import pack
 from anomaly.sources.webhook import Body, Limits
+from anomaly.store.chunks import unpack_chunk
 from anomaly.store.clusters import add_cluster
 from anomaly.store.writer import Arrival, Receipt, Writer
-from anomaly.web.commit import GroupCommit, shares
+from anomaly.web.commit import GroupCommit, _Waiting
 from anomaly.web.problem import ComeBack
+from anomaly.web.shares import shares
 from tests.anomaly.web.running import batch, event_list, fresh_event
 
 
@@ -158,6 +160,64 @@ def test_a_writer_that_is_held_up_does_not_hold_up_the_others(database, cluster)
     assert asyncio.run(both()) == (Receipt(0, 3, 0, 0), Receipt(4, 0, 0, 0), True)
     commit.close(10)
     other.close()
+
+
+def test_what_waits_is_read_while_the_writer_is_at_work(database, cluster):
+    begun, release = threading.Event(), threading.Event()
+
+    class Held(Writer):
+        def write(self, *given, **named):
+            begun.set()
+            release.wait(60)
+            return super().write(*given, **named)
+
+    commit = GroupCommit(
+        lambda: Held(database.dedicated, pack(), 3_600_000_000), Limits(1 << 20, 200), writers=1
+    )
+    key = "AKIA" + "A1B2C3D4E5F6G7H8"
+
+    async def queue_up():
+        commit.start()
+        first = commit.submit(cluster, body(batch(2)))
+        await asyncio.to_thread(begun.wait, 30)
+        leaking = event_list(fresh_event(at=1), fresh_event(at=2, uri=f"/api/v1/pods?aws={key}"))
+        rest = [commit.submit(cluster, body(one)) for one in (leaking, b"broken", batch(3))]
+        async with asyncio.timeout(30):
+            while any(waiting.ahead is None for waiting in commit._queue):
+                await asyncio.sleep(0.01)
+        read = [waiting.ahead.result(30) for waiting in commit._queue]
+        release.set()
+        return read, await asyncio.gather(first, *rest)
+
+    read, receipts = asyncio.run(queue_up())
+    commit.close(10)
+    assert [(len(one.decoded.events), one.looked.suspects) for one in read] == [(2, [1]), (0, []), (3, [])]
+    assert receipts == [
+        Receipt(2, 0, 0, 0),
+        Receipt(2, 0, 0, 0),
+        Receipt(0, 0, 1, 0),
+        Receipt(3, 0, 0, 0),
+    ]
+    with database.dedicated() as connection:
+        chunks = connection.execute("SELECT data FROM anomaly.chunk").fetchall()
+    raws = b"".join(raw for (data,) in chunks for raw in unpack_chunk(data))
+    assert b"REDACTED" in raws and key.encode() not in raws
+
+
+def test_reading_ahead_ends_where_a_group_would(database, cluster, monkeypatch):
+    monkeypatch.setattr("anomaly.web.commit.GROUP_BYTES", 2_500)
+    commit = GroupCommit(
+        lambda: Writer(database.dedicated, pack(), 3_600_000_000), Limits(1 << 20, 200), writers=1
+    )
+    # Nobody has taken anything: a writer would be at work, and these wait.
+    commit._at_it_since = 0.0
+    for _ in range(4):
+        commit._queue.append(_Waiting(cluster, Body(b"x" * 1_000, 1_000), 0.0, 0))
+    first, second = commit._next_to_read(), commit._next_to_read()
+    assert [one.ahead is None for one in commit._queue] == [False, False, True, True]
+    assert [first, second] == list(commit._queue)[:2]
+    commit._closing = True
+    assert commit._next_to_read() is None
 
 
 def test_a_long_queue_alone_does_not_bring_the_reserve_in(database, cluster, monkeypatch):
