@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, select, tuple_
+from sqlalchemy import Connection, Row, Select, and_, select, tuple_
 
 from anomaly.events.decode import decode_lines
 from anomaly.events.key import EPOCH
 from anomaly.scoring import Deviation
-from anomaly.store.found import Found, chunks_of, rows, with_raw
+from anomaly.store.batch import ALLOWED, FINAL
+from anomaly.store.found import TEXT_COLUMNS, Found, chunks_of, rows, texts_of, with_raw
 from anomaly.store.tables import event, evidence, finding
+from anomaly.store.terms import LONGEST, storable
+from anomaly.windows.dimension import Dimension
+from anomaly.windows.row_terms import EventRow, open_terms, row_terms
 from anomaly.windows.terms import Term, event_terms, shape_terms
 
 _WINDOWS_AT_ONCE: Final = 16
@@ -65,6 +69,7 @@ class Asked:
     start: datetime
     end: datetime
     terms: frozenset[Term]
+    """As they are stored (`anomaly.store.terms.storable`)."""
     most: int = MOST_IN_WINDOW
 
     @classmethod
@@ -78,8 +83,8 @@ class Asked:
 def evidence_in_windows(connection: Connection, asked: Sequence[Asked]) -> list[list[tuple[datetime, UUID]]]:
     """This will return (time, key) of the events behind each of the windows, oldest first.
 
-    The events are decoded again, so that what counts as evidence is what counted in the window. Windows of one time lie in the same
-    chunks, which are unpacked once for some of them together.
+    What counts as evidence is what counted in the window: most rows say so themselves, and only events of which the row does not
+    tell are unpacked and decoded again. Windows of one time lie in the same chunks, which are unpacked once for some together.
     """
     found: list[list[tuple[datetime, UUID]]] = [[] for _ in asked]
     for first in range(0, len(asked), _WINDOWS_AT_ONCE):
@@ -90,24 +95,71 @@ def evidence_in_windows(connection: Connection, asked: Sequence[Asked]) -> list[
 def _gather(
     connection: Connection, asked: Sequence[Asked], found: Sequence[list[tuple[datetime, UUID]]]
 ) -> None:
-    within: dict[tuple[date, int], list[tuple[int, int, datetime, UUID]]] = {}
+    unsure: dict[tuple[date, int], list[tuple[int, int, datetime, UUID]]] = {}
     for place, one in enumerate(asked):
-        statement = (
-            select(event.c.received_at, event.c.event_key, event.c.chunk_id, event.c.ordinal)
-            .where(
-                event.c.entity_id == one.entity_id,
-                event.c.received_at >= one.start,
-                event.c.received_at < one.end,
-            )
-            .order_by(event.c.received_at, event.c.event_key)
-            .limit(one.most)
-        )
-        for at, key, chunk_id, ordinal in connection.execute(statement):
-            within.setdefault((at.date(), chunk_id), []).append((ordinal, place, at, key))
-    wanted = {place: {ordinal for ordinal, *_ in events} for place, events in within.items()}
+        listed = connection.execute(_rows_of(one)).all()
+        columns = _columns_for(one.terms)
+        sayings = _Sayings(columns, texts_of(connection, listed, columns), one.terms)
+        for row in listed:
+            sure, unclear = sayings.of(row)
+            if sure:
+                found[place].append((row.received_at, row.event_key))
+            elif unclear:
+                chunk = unsure.setdefault((row.received_at.date(), row.chunk_id), [])
+                chunk.append((row.ordinal, place, row.received_at, row.event_key))
+    wanted = {place: {ordinal for ordinal, *_ in events} for place, events in unsure.items()}
     for day, number, raws in chunks_of(connection, wanted):
-        for ordinal, place, at, key in within.pop((day, number)):
+        for ordinal, place, at, key in unsure.pop((day, number)):
             decoded = decode_lines(raws[ordinal].replace(b"\n", b" "))
             for each, shape in zip(decoded.events, decoded.shapes, strict=True):
-                if not asked[place].terms.isdisjoint((*shape_terms(shape), *event_terms(each, shape))):
+                terms = (*shape_terms(shape), *event_terms(each, shape))
+                if any((dimension, storable(text)) in asked[place].terms for dimension, text in terms):
                     found[place].append((at, key))
+
+
+def _rows_of(one: Asked) -> Select[Any]:
+    columns = ("received_at", "event_key", "chunk_id", "ordinal", "code", "flags")
+    return (
+        select(*(event.c[name] for name in (*columns, *TEXT_COLUMNS)))
+        .where(
+            event.c.entity_id == one.entity_id,
+            event.c.received_at >= one.start,
+            event.c.received_at < one.end,
+        )
+        .order_by(event.c.received_at, event.c.event_key)
+        .limit(one.most)
+    )
+
+
+def _columns_for(asked: frozenset[Term]) -> tuple[str, ...]:
+    """Names of objects only where one is asked for: of them nearly every row has another."""
+    named = any(dimension is Dimension.NAME for dimension, _ in asked)
+    return tuple(name for name in TEXT_COLUMNS if named or name != "name_id")
+
+
+class _Sayings:
+    """What rows say about the terms asked for, worked out once for all rows that say the same."""
+
+    def __init__(self, columns: Sequence[str], texts: Mapping[int, str], asked: frozenset[Term]) -> None:
+        self._columns = columns
+        self._texts = texts
+        self._asked = asked
+        self._known: dict[tuple[int, ...], tuple[bool, bool]] = {}
+
+    def of(self, row: Row[Any]) -> tuple[bool, bool]:
+        """This will say whether the event surely added one of the terms, and if not, whether it may have."""
+        key = (row.code, row.flags, *(getattr(row, name) for name in self._columns))
+        said = self._known.get(key)
+        if said is None:
+            said = self._known[key] = self._worked_out(row)
+        return said
+
+    def _worked_out(self, row: Row[Any]) -> tuple[bool, bool]:
+        texts = {name.removesuffix("_id"): self._texts.get(getattr(row, name), "") for name in TEXT_COLUMNS}
+        texts["acting_as"] = texts.pop("acting")
+        one = EventRow(
+            **texts, code=row.code, allowed=bool(row.flags & ALLOWED), final=bool(row.flags & FINAL)
+        )
+        # Texts that were shortened do not make up the terms that were counted.
+        shortened = sum(map(len, texts.values())) > LONGEST
+        return not self._asked.isdisjoint(row_terms(one)), shortened or open_terms(one, self._asked)

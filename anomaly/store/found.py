@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, select, tuple_
+from sqlalchemy import ARRAY, Connection, Integer, Row, Select, any_, literal, select, tuple_
 
 from anomaly.events.decode import decode_lines
 from anomaly.events.event import Event
@@ -16,6 +16,15 @@ from anomaly.store.batch import ALLOWED, LEVELS, STAGES
 from anomaly.store.chunks import pick_events
 from anomaly.store.tables import chunk, cluster, entity, event, term
 
+TEXT_COLUMNS: Final = (
+    "verb_id",
+    "resource_id",
+    "namespace_id",
+    "name_id",
+    "address_id",
+    "agent_id",
+    "acting_id",
+)
 _AT_ONCE: Final = 2_000
 _BYTES_AT_ONCE: Final = 32 << 20
 _CHUNKS_AT_ONCE: Final = 20
@@ -86,7 +95,7 @@ def rows() -> Select[Any]:
 def with_raw(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Found]:
     """This will yield the events of these rows with their raw bytes, in the same order."""
     for part in in_parts(rows):
-        texts = _texts(connection, part)
+        texts = texts_of(connection, part)
         for row, raw in zip(part, raws_of(connection, part), strict=True):
             yield _found(row, texts, raw)
 
@@ -107,7 +116,7 @@ def in_parts(rows: Iterable[Row[Any]]) -> Iterator[list[Row[Any]]]:
 
 def without_raw(connection: Connection, rows: Sequence[Row[Any]]) -> list[Found]:
     """This will return the events of these rows without their raw bytes, which are the dear part: a chunk holds thousands."""
-    texts = _texts(connection, rows)
+    texts = texts_of(connection, rows)
     return [_found(row, texts, b"") for row in rows]
 
 
@@ -135,10 +144,14 @@ def _found(row: Row[Any], texts: dict[int, str], raw: bytes) -> Found:
     )
 
 
-def _texts(connection: Connection, rows: Iterable[Row[Any]]) -> dict[int, str]:
-    columns = ("verb_id", "resource_id", "namespace_id", "name_id", "address_id", "agent_id", "acting_id")
-    ids = {getattr(row, column) for row in rows for column in columns}
-    found = connection.execute(select(term.c.id, term.c.value).where(term.c.id.in_(ids - {0})))
+def texts_of(
+    connection: Connection, rows: Iterable[Row[Any]], columns: Sequence[str] = TEXT_COLUMNS
+) -> dict[int, str]:
+    """This will return every text that these rows have a number of in one of the columns."""
+    ids = sorted({getattr(row, column) for row in rows for column in columns} - {0})
+    # One array and not a parameter each: twenty thousand rows can have more texts than a statement has room for.
+    wanted = term.c.id == any_(literal(ids, ARRAY(Integer)))
+    found = connection.execute(select(term.c.id, term.c.value).where(wanted))
     return {int(number): str(value) for number, value in found}
 
 

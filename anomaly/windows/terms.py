@@ -29,30 +29,20 @@ REFUSED_IMPERSONATION: Final = (Dimension.DENIED, "impersonate users")
 
 def shape_terms(shape: Shape) -> tuple[Term, ...]:
     """This will return the terms that every event of this shape adds, each with a count of one."""
-    resource = _path(shape.path) if not shape.is_resource else shape.resource_text
-    action = f"{shape.verb} {resource}"
     if not shape.final:
         long = shape.verb == "watch" or shape.subresource in LONG_RUNNING
+        action = f"{shape.verb} {_counted_as(shape.resource_text, shape.is_resource)}"
         return ((Dimension.OPENED, action),) if long and shape.stage == "ResponseStarted" else ()
-    terms: list[Term] = [
-        (Dimension.REQUESTS, ""),
-        (Dimension.VERB, shape.verb),
-        (Dimension.RESOURCE, resource),
-        (Dimension.CODE, str(shape.code)),
-        (Dimension.ACTION, action),
-        (Dimension.ADDRESS, shape.address),
-        (Dimension.AGENT, shape.agent),
-    ]
-    if shape.is_resource:
-        terms.append((Dimension.TARGET, f"{resource} @{shape.namespace}"))
-    if shape.namespace:
-        terms.append((Dimension.NAMESPACE, shape.namespace))
-    if not shape.allowed:
-        terms.append((Dimension.DENIED, action))
-    elif shape.code >= 400:
-        terms.append((Dimension.FAILED, action))
-    if shape.allowed and shape.verb in DELETES:
-        terms.append((Dimension.DELETED, f"{resource} @{shape.namespace}"))
+    terms = request_terms(
+        verb=shape.verb,
+        resource=shape.resource_text,
+        is_resource=shape.is_resource,
+        namespace=shape.namespace,
+        code=shape.code,
+        address=shape.address,
+        agent=shape.agent,
+        allowed=shape.allowed,
+    )
     if shape.credential:
         terms.append((Dimension.CREDENTIAL, shape.credential))
     if shape.impersonated is not None:
@@ -62,6 +52,46 @@ def shape_terms(shape: Shape) -> tuple[Term, ...]:
     terms.extend((Dimension.GROUP, group) for group in dict.fromkeys(shape.user.groups))
     terms.extend((Dimension.CLAIMED, claim) for claim in dict.fromkeys(shape.addresses[:-1]))
     return tuple(terms)
+
+
+def request_terms(
+    *,
+    verb: str,
+    resource: str,
+    is_resource: bool,
+    namespace: str,
+    code: int,
+    address: str,
+    agent: str,
+    allowed: bool,
+) -> list[Term]:
+    """This will return the terms of a final request that its stored row knows as well; `resource` is the path of other requests."""
+    counted = _counted_as(resource, is_resource)
+    action, target = f"{verb} {counted}", f"{counted} @{namespace}"
+    terms: list[Term] = [
+        (Dimension.REQUESTS, ""),
+        (Dimension.VERB, verb),
+        (Dimension.RESOURCE, counted),
+        (Dimension.CODE, str(code)),
+        (Dimension.ACTION, action),
+        (Dimension.ADDRESS, address),
+        (Dimension.AGENT, agent),
+    ]
+    if is_resource:
+        terms.append((Dimension.TARGET, target))
+    if namespace:
+        terms.append((Dimension.NAMESPACE, namespace))
+    if not allowed:
+        terms.append((Dimension.DENIED, action))
+    elif code >= 400:
+        terms.append((Dimension.FAILED, action))
+    if allowed and verb in DELETES:
+        terms.append((Dimension.DELETED, target))
+    return terms
+
+
+def _counted_as(resource: str, is_resource: bool) -> str:
+    return resource if is_resource else _path(resource)
 
 
 def object_terms(shape: Shape, name: str) -> tuple[Term, ...]:

@@ -20,6 +20,7 @@ from anomaly.web.commit import GroupCommit, _Waiting
 from anomaly.web.problem import ComeBack
 from anomaly.web.shares import shares
 from tests.anomaly.web.running import batch, event_list, fresh_event
+from tests.anomaly.web.test_tls import eventually
 
 
 @pytest.fixture
@@ -182,9 +183,7 @@ def test_what_waits_is_read_while_the_writer_is_at_work(database, cluster):
         await asyncio.to_thread(begun.wait, 30)
         leaking = event_list(fresh_event(at=1), fresh_event(at=2, uri=f"/api/v1/pods?aws={key}"))
         rest = [commit.submit(cluster, body(one)) for one in (leaking, b"broken", batch(3))]
-        async with asyncio.timeout(30):
-            while any(waiting.ahead is None for waiting in commit._queue):
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(eventually, lambda: all(waiting.ahead for waiting in commit._queue))
         read = [waiting.ahead.result(30) for waiting in commit._queue]
         release.set()
         return read, await asyncio.gather(first, *rest)
