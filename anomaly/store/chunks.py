@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import zstandard
@@ -20,6 +21,25 @@ def pack_chunk(raws: Sequence[bytes]) -> bytes:
     """This will return the chunk of these raw events."""
     lengths = struct.pack(f"<I{len(raws)}I", len(raws), *map(len, raws))
     return zstandard.ZstdCompressor(level=_LEVEL).compress(lengths + b"".join(raws))
+
+
+class Packer:
+    """Packs chunks in a thread of its own: compressing needs no Python, so whoever asks goes on meanwhile."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+
+    def pack(self, raws: Sequence[bytes]) -> Future[bytes]:
+        """This will begin to pack, and return what will hold the chunk."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(1, thread_name_prefix="packer")
+        return self._threads.submit(pack_chunk, raws)
+
+    def close(self) -> None:
+        """This will end the thread until it is needed again; what was not begun is not packed."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
 
 
 def unpack_chunk(data: bytes) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -13,7 +14,7 @@ from psycopg import errors, sql
 
 from anomaly.store.batch import COLUMNS, Batch
 from anomaly.store.binary_copy import RowFormat, Rows, timestamps, uuids
-from anomaly.store.chunks import pack_chunk
+from anomaly.store.chunks import Packer, pack_chunk
 
 DAY_US: Final = 86_400_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC).date()
@@ -46,7 +47,24 @@ EVENT: Final = RowFormat(
 )
 
 Connection = psycopg.Connection[tuple[object, ...]]
-Kept = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """The raw bytes of some events of a batch, `members`, on their way into one chunk."""
+
+    number: int
+    day: date
+    members: NDArray[np.int64]
+    packed: Future[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Which events of a batch are new, `kept` of length n, and the chunks that their raw bytes go into."""
+
+    kept: NDArray[np.bool_]
+    chunks: list[_Chunk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +88,21 @@ def day_of(number: int) -> date:
     return _EPOCH + timedelta(days=number)
 
 
-def keep_events(connection: Connection, batch: Batch) -> Kept:
-    """This will write the events that are not kept yet, with their raw bytes, in the caller's transaction.
+def keep_events(connection: Connection, batch: Batch, packer: Packer) -> Stored:
+    """This will write the rows of the events that are not kept yet, in the caller's transaction; `keep_raws` is to follow in it.
 
-    This will return which events of the batch are new (length n). Rows go in by optimistic COPY inside a savepoint; only when
-    one of them is kept already is the batch sent again through a staging table. Two writers with the same events wait for
-    each other: both send rows in the order of the primary key, so neither can block the other in turn.
+    Rows go in by optimistic COPY inside a savepoint; only when one of them is kept already is the batch sent again through a
+    staging table. Two writers with the same events wait for each other: both send rows in the order of the primary key, so
+    neither can block the other in turn.
     """
     if not batch.n:
-        return np.zeros(0, dtype=np.bool_)
+        return Stored(np.zeros(0, dtype=np.bool_), [])
     prepared = _prepare(connection, batch)
+    chunks = []
+    for index, (number, day) in enumerate(prepared.chunks):
+        members = np.flatnonzero(prepared.chunk_of == index)
+        packed = packer.pack([batch.raws[event] for event in members])
+        chunks.append(_Chunk(number, day, members, packed))
     kept = np.zeros(batch.n, dtype=np.bool_)
     with connection.cursor() as cursor:
         cursor.execute("SAVEPOINT events")
@@ -92,13 +115,21 @@ def keep_events(connection: Connection, batch: Batch) -> Kept:
             cursor.execute("ROLLBACK TO SAVEPOINT events")
             kept[prepared.place[_keep_the_new(cursor, prepared.rows)]] = True
         cursor.execute("RELEASE SAVEPOINT events")
-        for index, (number, day) in enumerate(prepared.chunks):
-            members = np.flatnonzero(prepared.chunk_of == index)
-            if kept[members].any():
-                raws = [batch.raws[event] if kept[event] else b"" for event in members]
-                statement = "INSERT INTO anomaly.chunk (day, id, data) VALUES (%b, %b, %b)"
-                cursor.execute(statement, [day, number, pack_chunk(raws)])
-    return kept
+    return Stored(kept, chunks)
+
+
+def keep_raws(cursor: psycopg.Cursor[tuple[object, ...]], batch: Batch, stored: Stored) -> None:
+    """This will write the raw bytes of the events that `keep_events` kept. As late as may be: they are being packed meanwhile."""
+    for chunk in stored.chunks:
+        kept = stored.kept[chunk.members]
+        if kept.all():
+            data = chunk.packed.result()
+        elif kept.any():
+            data = pack_chunk([batch.raws[event] if stored.kept[event] else b"" for event in chunk.members])
+        else:
+            continue
+        statement = "INSERT INTO anomaly.chunk (day, id, data) VALUES (%b, %b, %b)"
+        cursor.execute(statement, [chunk.day, chunk.number, data])
 
 
 def _prepare(connection: Connection, batch: Batch) -> _Prepared:

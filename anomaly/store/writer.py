@@ -17,8 +17,9 @@ from anomaly.redaction import Redactor
 from anomaly.rules import RuleSet
 from anomaly.store.batch import Batch, BatchMaker
 from anomaly.store.believable import believable_now
+from anomaly.store.chunks import Packer
 from anomaly.store.door import NOTHING_LEFT, Left, keep_left
-from anomaly.store.events import day_numbers, day_of, keep_events
+from anomaly.store.events import day_numbers, day_of, keep_events, keep_raws
 from anomaly.store.evidence import keep_matches, matches_of
 from anomaly.store.exceptions import cluster_names, load_exceptions
 from anomaly.store.firsts import Sightings
@@ -104,6 +105,7 @@ class Writer:
         self._maker = BatchMaker(rules, redactor)
         self._rules = rules
         self._firsts = Sightings()
+        self._packer = Packer()
         self._span_us = span_us
         self._days: set[int] = set()
 
@@ -149,7 +151,8 @@ class Writer:
         return found
 
     def close(self) -> None:
-        """This will give the connection back."""
+        """This will give the connection back and end the thread that packs."""
+        self._packer.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -213,7 +216,8 @@ class Writer:
         self, connection: Connection, batches: list[Batch], arrivals: Sequence[Arrival]
     ) -> list[Receipt]:
         """Table by table over all batches: every writer takes its locks in one order, so none waits in a circle."""
-        new = [keep_events(connection, batch) for batch in batches]
+        stored = [keep_events(connection, batch, self._packer) for batch in batches]
+        new = [one.kept for one in stored]
         matched = [0] * len(batches)
         with connection.cursor() as cursor:
             for batch, kept in zip(batches, new, strict=True):
@@ -230,6 +234,8 @@ class Writer:
                     keep_rejects(cursor, batch.cluster_id, arrival.source, batch.rejects, batch.received)
             came = [(one.source, one.sent, one.left.live) for one in arrivals]
             keep_account(cursor, batches, came, new)
+            for batch, one in zip(batches, stored, strict=True):
+                keep_raws(cursor, batch, one)
             # Last, because all writers of a cluster add to the same few rows.
             for batch, kept in zip(batches, new, strict=True):
                 count_redactions(cursor, batch, kept)

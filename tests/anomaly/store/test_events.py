@@ -10,8 +10,9 @@ from anomaly.events.decode import decode_lines
 from anomaly.events.key import event_key, microseconds
 from anomaly.rules import pack
 from anomaly.store.batch import ALLOWED, FINAL, BatchMaker
+from anomaly.store.chunks import Packer
 from anomaly.store.clusters import ensure_cluster
-from anomaly.store.events import day_numbers, day_of, keep_events
+from anomaly.store.events import day_numbers, day_of, keep_events, keep_raws
 from anomaly.store.partitions import make_partitions
 from anomaly.testing import START, raw_event
 from tests.anomaly.store.state import stored_events
@@ -32,9 +33,13 @@ def connection(database):
 def keep(connection, cluster, raws, maker=None):
     batch = (maker or BatchMaker(pack())).make(connection, cluster, decode_lines(b"\n".join(raws)))
     make_partitions(connection, map(day_of, day_numbers(batch)))
-    kept = keep_events(connection, batch)
+    packer = Packer()
+    with connection.cursor() as cursor:
+        stored = keep_events(connection, batch, packer)
+        keep_raws(cursor, batch, stored)
     connection.commit()
-    return kept
+    packer.close()
+    return stored.kept
 
 
 def test_each_column_says_what_the_event_says(connection, cluster):
