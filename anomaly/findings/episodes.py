@@ -114,10 +114,18 @@ def _order(match: Match) -> tuple[int, str, str, tuple[str, ...]]:
     return match.time, match.key, match.rule, match.value
 
 
-def _too_few(correlation: Correlation, number: int) -> bool:
-    """Most groups never have enough matches for a hit, whatever they are."""
-    counts = correlation.kind in {Kind.EVENT_COUNT, Kind.VALUE_COUNT}
-    return counts and only_grows(correlation) and not correlation.holds(number)
+def _too_few(correlation: Correlation, matches: Collection[Match]) -> bool:
+    """Most groups never have enough matches for a hit, whenever they came."""
+    if not only_grows(correlation):
+        return False
+    if correlation.kind is Kind.EVENT_COUNT:
+        return not correlation.holds(len(matches))
+    if correlation.kind is Kind.VALUE_COUNT:
+        return not correlation.holds(len({match.value for match in matches}))
+    rules = {match.rule for match in matches}
+    if correlation.kind is Kind.TEMPORAL_ORDERED:
+        return len(rules) < len(correlation.rules)
+    return not correlation.meets(rules)
 
 
 def _cell(correlation: Correlation, time: int) -> tuple[int, int]:
@@ -159,7 +167,7 @@ def told(
     times can have changed are told. All values in `group` of the matches count as one group.
     """
     whole = {Match(one.time, one.key, one.rule, (), one.value) if one.group else one for one in matches}
-    if _too_few(correlation, len(whole)):
+    if _too_few(correlation, whole):
         return []
     listed = sorted(whole, key=_order)
     low, high = _changed(correlation, times) if times is not None else (None, None)
