@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -97,11 +97,11 @@ def _gather(
 ) -> None:
     unsure: dict[tuple[date, int], list[tuple[int, int, datetime, UUID]]] = {}
     for place, one in enumerate(asked):
-        listed = connection.execute(_rows_of(one)).all()
         columns = _columns_for(one.terms)
-        sayings = _Sayings(columns, texts_of(connection, listed, columns), one.terms)
+        listed = connection.execute(_rows_of(one, columns)).all()
+        saying = _Saying(connection, columns, {tuple(row[_SAID:]) for row in listed}, one.terms)
         for row in listed:
-            sure, unclear = sayings.of(row)
+            sure, unclear = saying.of[tuple(row[_SAID:])]
             if sure:
                 found[place].append((row.received_at, row.event_key))
             elif unclear:
@@ -117,10 +117,20 @@ def _gather(
                     found[place].append((at, key))
 
 
-def _rows_of(one: Asked) -> Select[Any]:
-    columns = ("received_at", "event_key", "chunk_id", "ordinal", "code", "flags")
+def _columns_for(asked: frozenset[Term]) -> tuple[str, ...]:
+    """Names of objects only where one is asked for: of them nearly every row has another."""
+    named = any(dimension is Dimension.NAME for dimension, _ in asked)
+    return tuple(name for name in TEXT_COLUMNS if named or name != "name_id")
+
+
+_PLACE: Final = ("received_at", "event_key", "chunk_id", "ordinal")
+_SAID: Final = len(_PLACE)
+"""Where in a row that is what it says begins: code, flags, and the numbers of its texts."""
+
+
+def _rows_of(one: Asked, columns: Sequence[str]) -> Select[Any]:
     return (
-        select(*(event.c[name] for name in (*columns, *TEXT_COLUMNS)))
+        select(*(event.c[name] for name in (*_PLACE, "code", "flags", *columns)))
         .where(
             event.c.entity_id == one.entity_id,
             event.c.received_at >= one.start,
@@ -131,35 +141,40 @@ def _rows_of(one: Asked) -> Select[Any]:
     )
 
 
-def _columns_for(asked: frozenset[Term]) -> tuple[str, ...]:
-    """Names of objects only where one is asked for: of them nearly every row has another."""
-    named = any(dimension is Dimension.NAME for dimension, _ in asked)
-    return tuple(name for name in TEXT_COLUMNS if named or name != "name_id")
+class _Saying:
+    """What rows say about the terms asked for: whether the event surely added one, and if not, whether it may have.
 
+    Worked out once for all rows that say the same; `of` has the answer to each.
+    """
 
-class _Sayings:
-    """What rows say about the terms asked for, worked out once for all rows that say the same."""
-
-    def __init__(self, columns: Sequence[str], texts: Mapping[int, str], asked: frozenset[Term]) -> None:
-        self._columns = columns
-        self._texts = texts
+    def __init__(
+        self,
+        connection: Connection,
+        columns: Sequence[str],
+        distinct: Collection[tuple[int, ...]],
+        asked: frozenset[Term],
+    ) -> None:
+        texts = texts_of(connection, (number for _, _, *numbers in distinct for number in numbers))
         self._asked = asked
-        self._known: dict[tuple[int, ...], tuple[bool, bool]] = {}
+        self.of: dict[tuple[int, ...], tuple[bool, bool]] = {}
+        for one in distinct:
+            code, flags, *numbers = one
+            said = {name: texts.get(number, "") for name, number in zip(columns, numbers, strict=True)}
+            self.of[one] = self._worked_out(code, flags, said)
 
-    def of(self, row: Row[Any]) -> tuple[bool, bool]:
-        """This will say whether the event surely added one of the terms, and if not, whether it may have."""
-        key = (row.code, row.flags, *(getattr(row, name) for name in self._columns))
-        said = self._known.get(key)
-        if said is None:
-            said = self._known[key] = self._worked_out(row)
-        return said
-
-    def _worked_out(self, row: Row[Any]) -> tuple[bool, bool]:
-        texts = {name.removesuffix("_id"): self._texts.get(getattr(row, name), "") for name in TEXT_COLUMNS}
-        texts["acting_as"] = texts.pop("acting")
-        one = EventRow(
-            **texts, code=row.code, allowed=bool(row.flags & ALLOWED), final=bool(row.flags & FINAL)
+    def _worked_out(self, code: int, flags: int, said: Mapping[str, str]) -> tuple[bool, bool]:
+        row = EventRow(
+            verb=said["verb_id"],
+            resource=said["resource_id"],
+            namespace=said["namespace_id"],
+            name=said.get("name_id", ""),
+            address=said["address_id"],
+            agent=said["agent_id"],
+            acting_as=said["acting_id"],
+            code=code,
+            allowed=bool(flags & ALLOWED),
+            final=bool(flags & FINAL),
         )
         # Texts that were shortened do not make up the terms that were counted.
-        shortened = sum(map(len, texts.values())) > LONGEST
-        return not self._asked.isdisjoint(row_terms(one)), shortened or open_terms(one, self._asked)
+        shortened = sum(map(len, said.values())) > LONGEST
+        return not self._asked.isdisjoint(row_terms(row)), shortened or open_terms(row, self._asked)

@@ -95,7 +95,7 @@ def rows() -> Select[Any]:
 def with_raw(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Found]:
     """This will yield the events of these rows with their raw bytes, in the same order."""
     for part in in_parts(rows):
-        texts = texts_of(connection, part)
+        texts = _texts(connection, part)
         for row, raw in zip(part, raws_of(connection, part), strict=True):
             yield _found(row, texts, raw)
 
@@ -116,7 +116,7 @@ def in_parts(rows: Iterable[Row[Any]]) -> Iterator[list[Row[Any]]]:
 
 def without_raw(connection: Connection, rows: Sequence[Row[Any]]) -> list[Found]:
     """This will return the events of these rows without their raw bytes, which are the dear part: a chunk holds thousands."""
-    texts = texts_of(connection, rows)
+    texts = _texts(connection, rows)
     return [_found(row, texts, b"") for row in rows]
 
 
@@ -144,15 +144,16 @@ def _found(row: Row[Any], texts: dict[int, str], raw: bytes) -> Found:
     )
 
 
-def texts_of(
-    connection: Connection, rows: Iterable[Row[Any]], columns: Sequence[str] = TEXT_COLUMNS
-) -> dict[int, str]:
-    """This will return every text that these rows have a number of in one of the columns."""
-    ids = sorted({getattr(row, column) for row in rows for column in columns} - {0})
+def texts_of(connection: Connection, numbers: Iterable[int]) -> dict[int, str]:
+    """This will return the texts of these numbers; 0 has none."""
     # One array and not a parameter each: twenty thousand rows can have more texts than a statement has room for.
-    wanted = term.c.id == any_(literal(ids, ARRAY(Integer)))
+    wanted = term.c.id == any_(literal(sorted({*numbers} - {0}), ARRAY(Integer)))
     found = connection.execute(select(term.c.id, term.c.value).where(wanted))
     return {int(number): str(value) for number, value in found}
+
+
+def _texts(connection: Connection, rows: Iterable[Row[Any]]) -> dict[int, str]:
+    return texts_of(connection, {getattr(row, column) for row in rows for column in TEXT_COLUMNS})
 
 
 def raws_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[bytes]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +21,11 @@ class Vocabulary:
 
     def __init__(self, terms: Iterable[tuple[int, int, str]]) -> None:
         """Takes (id, dimension, text) triples in any order."""
-        texts: dict[int, str] = {}
-        self._texts: Mapping[int, str] = texts
+        self._texts: dict[int, str] = {}
+        self._added: dict[int, str] = {}
         pairs: list[tuple[int, int]] = []
         for number, dimension, text in terms:
-            texts[number] = text
+            self._texts[number] = text
             pairs.append((number, dimension))
         self.size = max((number for number, _ in pairs), default=-1) + 1
         self.dimensions: NDArray[np.uint8] = np.zeros(self.size, dtype=np.uint8)
@@ -36,16 +34,17 @@ class Vocabulary:
             self.dimensions[ids] = dims
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._texts) + len(self._added)
 
     def widened(self, terms: Sequence[tuple[int, Dimension, str]]) -> Vocabulary:
-        """This will return a vocabulary with these (id, dimension, text) too, in time that does not grow with this one's texts.
+        """This will return a vocabulary with these (id, dimension, text) too, in time that grows with what was ever added only.
 
         Ids begin at `size` or later; none of the terms may be here already.
         """
         made = Vocabulary.__new__(Vocabulary)
         made.base = self
-        made._texts = ChainMap({number: text for number, _, text in terms}, *_maps(self._texts))
+        made._texts = self._texts
+        made._added = self._added | {number: text for number, _, text in terms}
         made.size = max((number for number, _, _ in terms), default=self.size - 1) + 1
         fresh = np.zeros(made.size - self.size, dtype=np.uint8)
         for number, dimension, _ in terms:
@@ -60,7 +59,10 @@ class Vocabulary:
 
     @cached_property
     def _ids(self) -> dict[tuple[int, str], int]:
-        own = self._texts.maps[0] if isinstance(self._texts, ChainMap) else self._texts
+        if self.base is None:
+            own = self._texts
+        else:
+            own = {number: text for number, text in self._added.items() if number >= self.base.size}
         return {(int(self.dimensions[number]), text): number for number, text in own.items()}
 
     def id_of(self, dimension: Dimension, text: str) -> int | None:
@@ -71,7 +73,9 @@ class Vocabulary:
 
     def text_of(self, number: int) -> str:
         """This will return a term's text. Raises KeyError for an id that is not there."""
-        return self._texts[number]
+        # Asked for every term of a window that deviates: two dictionaries, however often it was widened.
+        added = self._added.get(number)
+        return self._texts[number] if added is None else added
 
     def dimension_of(self, number: int) -> Dimension:
         """This will return a term's dimension. Raises ValueError for an id that is not there."""
@@ -85,9 +89,5 @@ class Vocabulary:
         """This will return a mask over all ids (length `size`): the terms of the dimension whose text passes."""
         mask = np.zeros(self.size, dtype=np.bool_)
         for number in self.of(dimension):
-            mask[number] = predicate(self._texts[int(number)])
+            mask[number] = predicate(self.text_of(int(number)))
         return mask
-
-
-def _maps(texts: Mapping[int, str]) -> list[Any]:
-    return list(texts.maps) if isinstance(texts, ChainMap) else [texts]
