@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, func, select
 
 from anomaly.findings.finding import Severity
+from anomaly.store.models import first_judged
 from anomaly.store.tables import cluster, entity_window, finding, job_run, model
 
 _SEVERITIES: Final = tuple(Severity)
@@ -73,18 +74,13 @@ def _unjudged(connection: Connection) -> list[tuple[str, int]]:
         select(cluster.c.name, counted)
         .join(cluster, cluster.c.id == entity_window.c.cluster_id)
         # What lies before the first model is never judged; it has learned from that.
-        .where(entity_window.c.scored_at.is_(None), entity_window.c.start_at >= _judged_from())
+        .where(
+            entity_window.c.scored_at.is_(None),
+            entity_window.c.start_at >= first_judged(entity_window.c.cluster_id),
+        )
         .group_by(cluster.c.name)
     )
     return [(row.name, row.number) for row in rows]
-
-
-def _judged_from() -> Any:
-    return (
-        select(func.min(model.c.promoted_at))
-        .where(model.c.cluster_id == entity_window.c.cluster_id)
-        .scalar_subquery()
-    )
 
 
 def _champions(connection: Connection) -> list[Champion]:

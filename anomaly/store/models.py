@@ -10,9 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Double,
+    ScalarSelect,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from anomaly.errors import NoModel, NotFound
+from anomaly.events.key import EPOCH
 from anomaly.store.tables import model as table
 from models.model import Model
 
@@ -98,13 +112,23 @@ def champion_id(connection: Connection, cluster_id: int) -> int | None:
 
 
 def judged_from(connection: Connection, cluster_id: int) -> datetime | None:
-    """This will return the moment from which windows are judged: up to it the first champion still kept was trained."""
-    until = connection.execute(
-        select(func.min(table.c.context["until"].astext)).where(
-            table.c.cluster_id == cluster_id, table.c.promoted_at.is_not(None)
-        )
-    ).scalar_one_or_none()
-    return None if until is None else datetime.fromisoformat(until)
+    """This will return from which start on windows are judged: the first that no champion still kept has learned from."""
+    return connection.execute(select(first_judged(literal(cluster_id)))).scalar_one_or_none()
+
+
+def first_judged(cluster_id: ColumnElement[int]) -> ScalarSelect[datetime]:
+    """This will ask for `judged_from` of the cluster of each row.
+
+    The window that was open while the first champion was trained had not ended and taught nothing: it is the first to be judged.
+    """
+    champions = table.alias("judging")
+    span = func.make_interval(
+        0, 0, 0, 0, 0, 0, cast(champions.c.context["span_us"].astext, Double) / 1_000_000
+    )
+    until = cast(champions.c.context["until"].astext, DateTime(timezone=True))
+    begun = func.date_bin(span, until, literal(EPOCH), type_=DateTime(timezone=True))
+    wanted = (champions.c.cluster_id == cluster_id, champions.c.promoted_at.is_not(None))
+    return select(func.min(begun)).where(*wanted).scalar_subquery()
 
 
 def prune_models(connection: Connection, cluster_id: int, keep: int) -> int:

@@ -1,6 +1,7 @@
 """Running scorers hold the champion and take up another one by themselves, without loading anything twice."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -123,7 +124,12 @@ def _other(seed):
     return lambda recipe: replace(recipe, seed=seed, trees=10)
 
 
-def test_windows_are_judged_from_where_the_first_model_ended(town):
+def test_windows_are_judged_from_the_first_that_taught_nothing(town):
     with town.database.begin() as session:
         assert judged_from(session, town.cluster_id) == town.now
         assert judged_from(session, 999) is None
+    earlier = town.train(until=town.now - timedelta(seconds=90))
+    with town.database.begin() as session:
+        promote_model(session, earlier.id)
+        # The minute that began two minutes ago had not ended when this one was trained: it is judged, not passed over.
+        assert judged_from(session, town.cluster_id) == town.now - 2 * MINUTE
