@@ -119,7 +119,8 @@ def _shape(key: Key) -> Shape:
         resource=resource,
         subresource=subresource,
         namespace=namespace,
-        path=path,
+        # Go's parser takes a request line such as "GET x:secrets": a path is never to look like a kind.
+        path=path if not path or path.startswith("/") else f"/{path}",
         decision=decision,
         reason=annotations.get(REASON, ""),
         credential=next(iter(user.extra.get(CREDENTIAL_ID, ())), ""),

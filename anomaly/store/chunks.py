@@ -33,7 +33,13 @@ class Packer:
         """This will begin to pack, and return what will hold the chunk."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, thread_name_prefix="packer")
-        return self._threads.submit(pack_chunk, raws)
+        try:
+            return self._threads.submit(pack_chunk, raws)
+        except RuntimeError:
+            # No thread is to be had, or Python is about to end: that is not the events' fault.
+            packed: Future[bytes] = Future()
+            packed.set_result(pack_chunk(raws))
+            return packed
 
     def close(self) -> None:
         """This will end the thread until it is needed again; what was not begun is not packed."""

@@ -70,15 +70,15 @@ def _findings(connection: Connection) -> list[tuple[str, str, str, int]]:
 
 def _unjudged(connection: Connection) -> list[tuple[str, int]]:
     counted = func.count().label("number")
+    # Once for each cluster, not for each window: models say a lot beside when they were trained.
+    begun = select(cluster.c.id, cluster.c.name, first_judged(cluster.c.id).label("judged_from"))
+    judging = begun.cte("judging").prefix_with("MATERIALIZED")
     rows = connection.execute(
-        select(cluster.c.name, counted)
-        .join(cluster, cluster.c.id == entity_window.c.cluster_id)
+        select(judging.c.name, counted)
+        .join(judging, judging.c.id == entity_window.c.cluster_id)
         # What lies before the first model is never judged; it has learned from that.
-        .where(
-            entity_window.c.scored_at.is_(None),
-            entity_window.c.start_at >= first_judged(entity_window.c.cluster_id),
-        )
-        .group_by(cluster.c.name)
+        .where(entity_window.c.scored_at.is_(None), entity_window.c.start_at >= judging.c.judged_from)
+        .group_by(judging.c.name)
     )
     return [(row.name, row.number) for row in rows]
 

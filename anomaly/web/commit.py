@@ -53,6 +53,8 @@ class _Read:
 
     decoded: Decoded
     looked: Looked | None
+    size: int
+    """Bytes of its events: of a compressed body many times what was sent."""
 
 
 @dataclass(slots=True)
@@ -123,8 +125,9 @@ class GroupCommit:
         """This will let the threads finish what is waiting and end them; after `within` seconds it waits no longer."""
         self._begin_to_close()
         self._ended.set()
+        until = time.monotonic() + within
         for thread in self._threads:
-            thread.join(max(0.0, within / len(self._threads)))
+            thread.join(max(0.0, until - time.monotonic()))
         self._refuse_the_waiting("The service is stopping.")
 
     @property
@@ -150,9 +153,11 @@ class GroupCommit:
         pen = _Pen(writer, Door())
         try:
             while (first := self._held_up() if reserve else self._first()) is not None:
-                members = self._group(first)
+                members: list[_Member] = []
                 try:
-                    self._commit(pen, members)
+                    self._group(first, members)
+                    if members:
+                        self._commit(pen, members)
                 except Exception as fault:
                     # A thread that ended here would leave every later body waiting.
                     log.exception("a group could not be committed")
@@ -185,48 +190,70 @@ class GroupCommit:
         with self._changed:
             return self._queue.popleft() if self._queue and self._queue[0].body.size <= room else None
 
-    def _group(self, first: _Waiting) -> list[_Member]:
-        members = []
+    def _group(self, first: _Waiting, members: list[_Member]) -> None:
         room, events = GROUP_BYTES, 0
         following: _Waiting | None = first
         while following is not None:
-            ahead = following.ahead
-            read = ahead.result() if ahead is not None else self._read(following.body)
+            try:
+                read = self._read_of(following)
+            except Exception:
+                log.exception("a body could not be read", extra={"size": following.body.size})
+                _settle(following.answer, ComeBack("The body could not be read now."))
+                following = self._another(room)
+                continue
             members.append(_Member(following, read.decoded, read.looked))
-            room -= following.body.size
+            room -= max(following.body.size, read.size)
             events += len(read.decoded.events)
             following = self._another(room) if events < GROUP_EVENTS else None
-        return members
+
+    def _read_of(self, waiting: _Waiting) -> _Read:
+        ahead, waiting.ahead = waiting.ahead, None
+        if ahead is not None and ahead.exception() is None:
+            return ahead.result()
+        return self._read(waiting.body)
 
     def _look_ahead(self) -> None:
         while (waiting := self._next_to_read()) is not None:
-            assert waiting.ahead is not None
-            waiting.ahead.set_result(self._read(waiting.body))
+            ahead = waiting.ahead
+            assert ahead is not None
+            try:
+                ahead.set_result(self._read(waiting.body))
+            except BaseException as fault:
+                # A writer waits for it, and reads the body itself.
+                ahead.set_exception(fault)
 
     def _next_to_read(self) -> _Waiting | None:
-        """The first that nobody reads, of what would fit in one group; None at the end."""
+        """The first that nobody reads, as long as what was read ahead is no more than a group; None at the end."""
         with self._changed:
             while not self._closing:
-                if self._at_it_since is not None:
-                    room = GROUP_BYTES
-                    for waiting in self._queue:
-                        room -= waiting.body.size
-                        if room < 0:
-                            break
-                        if waiting.ahead is None:
-                            waiting.ahead = Future()
-                            return waiting
+                if self._at_it_since is not None and (waiting := self._unread()) is not None:
+                    waiting.ahead = Future()
+                    return waiting
                 self._changed.wait()
             return None
 
+    def _unread(self) -> _Waiting | None:
+        room, events = GROUP_BYTES, 0
+        for waiting in self._queue:
+            if room <= 0 or events >= GROUP_EVENTS:
+                break
+            ahead = waiting.ahead
+            if ahead is None:
+                return waiting
+            if ahead.exception() is None:
+                room -= max(waiting.body.size, ahead.result().size)
+                events += len(ahead.result().decoded.events)
+        return None
+
     def _read(self, body: Body) -> _Read:
         decoded = self._decode(body)
+        size = sum(map(len, decoded.raws))
         try:
-            return _Read(decoded, look(decoded))
+            return _Read(decoded, look(decoded), size)
         except Exception:
             # Whoever writes it finds it again, and the body that it is in.
             log.exception("events could not be looked at")
-            return _Read(decoded, None)
+            return _Read(decoded, None, size)
 
     def _decode(self, body: Body) -> Decoded:
         try:

@@ -74,6 +74,9 @@ def _open(row: EventRow, term: Term) -> bool:
     if not row.resource:
         # Neither a kind nor a path: only the event tells which of the two was meant.
         return True
+    if dimension is Dimension.IMPERSONATED:
+        # Acting as a user without a name leaves no number in the row.
+        return not row.acting_as and not term[1]
     if dimension is Dimension.SECRET:
         return "secrets" in row.resource
     if dimension is Dimension.EXEC:

@@ -59,6 +59,8 @@ ODD = [
     raw_event("pods", "get", name="q" * 700, agent="n\0ul", at=13),
     raw_event("pods/exec", "create", name="r" * 700, agent="a" * 900, at=15),
     raw_event("p" * 500, "list", namespace="n" * 100, agent="b", at=16),
+    raw_event("/x", "get", uri="secrets", at=17, code=403, by="opaque@example.com"),
+    raw_event("pods", "get", name="v", impersonatedUser={"groups": ["admins"]}, at=18),
     raw_event("pods", "get", name="w", sourceIPs=["198.51.100.1", "203.0.113.7"], at=14),
 ]
 

@@ -4,7 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from anomaly.store.chunks import pack_chunk, pick_events, unpack_chunk
+from anomaly.store.chunks import Packer, pack_chunk, pick_events, unpack_chunk
 
 
 @hypothesis.given(st.lists(st.binary(max_size=200), max_size=50))
@@ -35,3 +35,16 @@ def test_what_is_no_chunk_is_refused_in_words(damage):
 def test_a_place_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match="it has 2 events, none at place 2"):
         pick_events(pack_chunk([b"a", b"b"]), {0, 2})
+
+
+def test_a_packer_packs_by_itself_where_there_is_no_thread_to_be_had(monkeypatch):
+    packer = Packer()
+    assert unpack_chunk(packer.pack([b"a", b"bc"]).result(10)) == [b"a", b"bc"]
+
+    def none_left(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("anomaly.store.chunks.ThreadPoolExecutor.submit", none_left)
+    assert unpack_chunk(packer.pack([b"d"]).result(0)) == [b"d"]
+    packer.close()
+    packer.close()

@@ -1,8 +1,10 @@
 """Bodies that wait together are committed together, and each hears of its own."""
 
 import asyncio
+import gzip
 import logging
 import threading
+from concurrent.futures import Future
 
 import psycopg
 import pytest
@@ -203,20 +205,85 @@ def test_what_waits_is_read_while_the_writer_is_at_work(database, cluster):
     assert b"REDACTED" in raws and key.encode() not in raws
 
 
-def test_reading_ahead_ends_where_a_group_would(database, cluster, monkeypatch):
-    monkeypatch.setattr("anomaly.web.commit.GROUP_BYTES", 2_500)
+def waiting_for(cluster, data, ahead=None):
+    return _Waiting(cluster, body(data), 0.0, 0, ahead=ahead)
+
+
+@pytest.fixture
+def idle(database):
+    """One whose threads were never started, while its writer seems to be at work."""
     commit = GroupCommit(
         lambda: Writer(database.dedicated, pack(), 3_600_000_000), Limits(1 << 20, 200), writers=1
     )
-    # Nobody has taken anything: a writer would be at work, and these wait.
     commit._at_it_since = 0.0
-    for _ in range(4):
-        commit._queue.append(_Waiting(cluster, Body(b"x" * 1_000, 1_000), 0.0, 0))
-    first, second = commit._next_to_read(), commit._next_to_read()
-    assert [one.ahead is None for one in commit._queue] == [False, False, True, True]
-    assert [first, second] == list(commit._queue)[:2]
-    commit._closing = True
-    assert commit._next_to_read() is None
+    return commit
+
+
+def read_all(commit):
+    """Read ahead as far as it goes; returns how many bodies that were."""
+    number = 0
+    while (waiting := commit._unread()) is not None:
+        waiting.ahead = Future()
+        waiting.ahead.set_result(commit._read(waiting.body))
+        number += 1
+    return number
+
+
+def test_reading_ahead_ends_where_a_group_would(idle, cluster, monkeypatch):
+    idle._queue.extend(waiting_for(cluster, batch(10)) for _ in range(6))
+    monkeypatch.setattr("anomaly.web.commit.GROUP_EVENTS", 25)
+    assert read_all(idle) == 3
+    monkeypatch.setattr("anomaly.web.commit.GROUP_EVENTS", 1_000)
+    monkeypatch.setattr("anomaly.web.commit.GROUP_BYTES", 3 * len(batch(10)) + 10)
+    assert read_all(idle) == 1
+    idle._closing = True
+    assert idle._next_to_read() is None
+
+
+def test_what_is_read_ahead_is_counted_as_it_is_unpacked(idle, cluster, monkeypatch):
+    plain = event_list(*(fresh_event(at=place, name="x" * 2_000) for place in range(50)))
+    packed = gzip.compress(plain)
+    assert len(packed) < len(plain) / 10
+    # A little more than the events of one: a second is begun with, and no third.
+    monkeypatch.setattr("anomaly.web.commit.GROUP_BYTES", len(plain))
+    for _ in range(6):
+        idle._queue.append(_Waiting(cluster, Body(packed, len(packed), "gzip"), 0.0, 0))
+    assert read_all(idle) == 2
+
+
+def test_a_body_that_could_not_be_read_ahead_is_read_by_the_writer(idle, cluster):
+    failed = Future()
+    failed.set_exception(MemoryError())
+    idle._queue.append(waiting_for(cluster, batch(4), failed))
+
+    async def both():
+        sent = asyncio.wrap_future(idle._queue[0].answer)
+        idle.start()
+        return await asyncio.gather(sent, idle.submit(cluster, body(batch(2))))
+
+    assert asyncio.run(both()) == [Receipt(4, 0, 0, 0), Receipt(2, 0, 0, 0)]
+    idle.close(10)
+
+
+def test_the_reader_goes_on_after_a_body_that_it_cannot_read(idle, cluster, monkeypatch):
+    real, failing = idle._read, [MemoryError()]
+
+    def read(given):
+        if failing:
+            raise failing.pop()
+        return real(given)
+
+    monkeypatch.setattr(idle, "_read", read)
+    idle._queue.extend(waiting_for(cluster, batch(2)) for _ in range(2))
+    reader = threading.Thread(target=idle._look_ahead, daemon=True)
+    reader.start()
+    assert eventually(lambda: all(waiting.ahead and waiting.ahead.done() for waiting in idle._queue))
+    first, second = idle._queue
+    assert isinstance(first.ahead.exception(), MemoryError)
+    assert len(second.ahead.result().decoded.events) == 2
+    idle._begin_to_close()
+    reader.join(10)
+    assert not reader.is_alive()
 
 
 def test_a_long_queue_alone_does_not_bring_the_reserve_in(database, cluster, monkeypatch):
