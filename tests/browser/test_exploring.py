@@ -82,6 +82,19 @@ def test_the_picture_over_time_narrows_by_dragging(console, visit, busy):
     assert 0 < page.locator("[data-row]").count() < 48
 
 
+def test_what_loads_by_itself_waits_for_no_other_script(console, visit, busy):
+    seen = visit(console.person("erika"))
+    held = []
+    seen.page.route("**/js/console.js", lambda route: held.append(route))
+    seen.page.goto(console.url + at("/events", busy), wait_until="commit")
+    # The policy that lets an answer into the page is there before the first one can come.
+    seen.page.locator(".over-time-head", has_text="48 events").wait_for()
+    for one in held:
+        one.continue_()
+    seen.page.wait_for_selector("html.scripted")
+    assert len(held) == 1
+
+
 def test_a_search_is_kept_found_again_and_dropped(console, visit, busy):
     seen = visit(console.person("erika"))
     page = seen.open(at("/events", busy) + "&q=outcome:refused")

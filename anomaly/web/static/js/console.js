@@ -1,5 +1,4 @@
 // What every page of the console does. One file a concern; nothing here knows a page.
-import "./trust.js";
 import "./requests.js";
 import { localTimes } from "./times.js";
 import { listen } from "./keys.js";
