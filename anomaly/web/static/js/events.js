@@ -60,6 +60,7 @@ function show(answer) {
 }
 
 async function suggest() {
+  clearTimeout(pause);
   asking?.abort();
   asking = new AbortController();
   const asked = new URLSearchParams({ q: field.value, caret: field.selectionStart ?? field.value.length });
@@ -72,6 +73,9 @@ async function suggest() {
 }
 
 field.addEventListener("input", () => {
+  // What is shown, or on its way, is about the text before: taken now, it would leave what was typed since behind it.
+  asking?.abort();
+  close();
   clearTimeout(pause);
   pause = setTimeout(suggest, 90);
 });
