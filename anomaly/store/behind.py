@@ -165,7 +165,7 @@ class _Saying:
     def _worked_out(self, code: int, flags: int, said: Mapping[str, str]) -> tuple[bool, bool]:
         row = EventRow(
             verb=said["verb_id"],
-            resource=said["resource_id"],
+            resource_text=said["resource_id"],
             namespace=said["namespace_id"],
             name=said.get("name_id", ""),
             address=said["address_id"],

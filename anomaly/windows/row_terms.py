@@ -15,10 +15,10 @@ from anomaly.windows.terms import ENTERING, FORBIDDEN, REFUSED_IMPERSONATION, WR
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """The texts and flags of a row. `name` is a term of NAME, "pods shop/web-0", or empty; `resource` of other requests is a path."""
+    """The texts and flags of a row. `name` is a term of NAME, "pods shop/web-0", or empty; `resource_text` of other requests is a path."""
 
     verb: str
-    resource: str
+    resource_text: str
     namespace: str
     name: str
     address: str
@@ -30,7 +30,7 @@ class EventRow:
 
     @property
     def is_resource(self) -> bool:
-        return not self.resource.startswith("/")
+        return not self.resource_text.startswith("/")
 
 
 _ANY: Final = frozenset({Dimension.CREDENTIAL, Dimension.ISSUED, Dimension.GROUP, Dimension.CLAIMED})
@@ -41,18 +41,9 @@ _BODY: Final = frozenset(
 
 def row_terms(row: EventRow) -> tuple[Term, ...]:
     """This will return the terms that the event surely added."""
-    if not row.final or not row.resource:
+    if not row.final or not row.resource_text:
         return ()
-    terms = request_terms(
-        verb=row.verb,
-        resource=row.resource,
-        is_resource=row.is_resource,
-        namespace=row.namespace,
-        code=row.code,
-        address=row.address,
-        agent=row.agent,
-        allowed=row.allowed,
-    )
+    terms = request_terms(row)
     if row.acting_as:
         terms.append((Dimension.IMPERSONATED, row.acting_as))
     if row.name and row.is_resource:
@@ -71,16 +62,16 @@ def _open(row: EventRow, term: Term) -> bool:
         return not row.final
     if not row.final:
         return False
-    if not row.resource:
+    if not row.resource_text:
         # Neither a kind nor a path: only the event tells which of the two was meant.
         return True
     if dimension is Dimension.IMPERSONATED:
         # Acting as a user without a name leaves no number in the row.
         return not row.acting_as and not term[1]
     if dimension is Dimension.SECRET:
-        return "secrets" in row.resource
+        return "secrets" in row.resource_text
     if dimension is Dimension.EXEC:
-        return row.resource.rpartition("/")[2] in ENTERING
+        return row.resource_text.rpartition("/")[2] in ENTERING
     if term == REFUSED_IMPERSONATION:
         return row.code == FORBIDDEN
     return dimension in _ANY or (dimension in _BODY and row.verb in WRITES)

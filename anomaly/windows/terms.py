@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from anomaly.events.event import Event
 from anomaly.events.grants import RBAC, grants_of
@@ -27,22 +27,34 @@ _CANNOT: Final = " cannot impersonate"
 REFUSED_IMPERSONATION: Final = (Dimension.DENIED, "impersonate users")
 
 
+class Requested(Protocol):
+    """What shapes and stored rows both say of a request. `resource_text` is the path where no resource was asked for."""
+
+    @property
+    def verb(self) -> str: ...
+    @property
+    def resource_text(self) -> str: ...
+    @property
+    def is_resource(self) -> bool: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def code(self) -> int: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def agent(self) -> str: ...
+    @property
+    def allowed(self) -> bool: ...
+
+
 def shape_terms(shape: Shape) -> tuple[Term, ...]:
     """This will return the terms that every event of this shape adds, each with a count of one."""
     if not shape.final:
         long = shape.verb == "watch" or shape.subresource in LONG_RUNNING
         action = f"{shape.verb} {_counted_as(shape.resource_text, shape.is_resource)}"
         return ((Dimension.OPENED, action),) if long and shape.stage == "ResponseStarted" else ()
-    terms = request_terms(
-        verb=shape.verb,
-        resource=shape.resource_text,
-        is_resource=shape.is_resource,
-        namespace=shape.namespace,
-        code=shape.code,
-        address=shape.address,
-        agent=shape.agent,
-        allowed=shape.allowed,
-    )
+    terms = request_terms(shape)
     if shape.credential:
         terms.append((Dimension.CREDENTIAL, shape.credential))
     if shape.impersonated is not None:
@@ -54,38 +66,28 @@ def shape_terms(shape: Shape) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def request_terms(
-    *,
-    verb: str,
-    resource: str,
-    is_resource: bool,
-    namespace: str,
-    code: int,
-    address: str,
-    agent: str,
-    allowed: bool,
-) -> list[Term]:
-    """This will return the terms of a final request that its stored row knows as well; `resource` is the path of other requests."""
-    counted = _counted_as(resource, is_resource)
-    action, target = f"{verb} {counted}", f"{counted} @{namespace}"
+def request_terms(request: Requested) -> list[Term]:
+    """This will return the terms of a final request that its stored row knows as well."""
+    counted = _counted_as(request.resource_text, request.is_resource)
+    action, target = f"{request.verb} {counted}", f"{counted} @{request.namespace}"
     terms: list[Term] = [
         (Dimension.REQUESTS, ""),
-        (Dimension.VERB, verb),
+        (Dimension.VERB, request.verb),
         (Dimension.RESOURCE, counted),
-        (Dimension.CODE, str(code)),
+        (Dimension.CODE, str(request.code)),
         (Dimension.ACTION, action),
-        (Dimension.ADDRESS, address),
-        (Dimension.AGENT, agent),
+        (Dimension.ADDRESS, request.address),
+        (Dimension.AGENT, request.agent),
     ]
-    if is_resource:
+    if request.is_resource:
         terms.append((Dimension.TARGET, target))
-    if namespace:
-        terms.append((Dimension.NAMESPACE, namespace))
-    if not allowed:
+    if request.namespace:
+        terms.append((Dimension.NAMESPACE, request.namespace))
+    if not request.allowed:
         terms.append((Dimension.DENIED, action))
-    elif code >= 400:
+    elif request.code >= 400:
         terms.append((Dimension.FAILED, action))
-    if allowed and verb in DELETES:
+    if request.allowed and request.verb in DELETES:
         terms.append((Dimension.DELETED, target))
     return terms
 
